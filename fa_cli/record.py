@@ -1,0 +1,255 @@
+"""Results on disk: one folder a run, every file whole or not there, `done` written last.
+
+    metrics.csv     one row per (seed, step): seed,step,epoch,examples,phase, then the metrics; empty where not measured
+    summary.csv     one row per metric: final mean, sd, median, min, max over seeds, and n
+    arrays.npz      what a CSV cannot hold: receptive fields, values of single units
+    audit.npz       with record.audit=K: everything that went in and out of the first K updates
+    config.yaml     the run, every key with its value; .hydra/ holds what was typed
+    manifest.json   versions, commit, data checksums, device, time
+    checkpoint.npz  the state of an unfinished run
+"""
+
+import io
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from fa_cli.errors import UserError
+from fa_cli.files import write_bytes, write_text
+from fa_cli.network import Network
+from fa_cli.schema import RunConfig
+from fa_cli.terminal import Progress
+
+INDEX = ["seed", "step", "epoch", "examples", "phase"]  # the columns of metrics.csv before the metrics
+ELSEWHERE = ("outputs", "data_dir", "overwrite")  # keys that say where things lie and leave results as they are
+
+
+class Recorder:
+    """What one run measures and keeps, in memory until it is finished and in its checkpoint until then."""
+
+    def __init__(self, config: RunConfig, folder: Path, identity: Mapping, seeds: Sequence[int], stop: int, steps_per_epoch: int | None):
+        self.config, self.folder, self.identity, self.seeds = config, folder, identity, seeds
+        self.stop, self.steps_per_epoch = stop, steps_per_epoch
+        self.every = config.record.every or steps_per_epoch or max(50, stop // 100)
+        self.rows: dict[str, list] = {"step": [], "phase": []}
+        self.metrics: list[dict[str, np.ndarray]] = []
+        self.audited: dict[str, np.ndarray] = {}
+        self.progress = Progress(stop)
+        self.seconds, self.started, self.saved = 0.0, time.monotonic(), time.monotonic()
+
+    def steps(self, start: int, stop: int):
+        """The steps start .. stop - 1, shown as progress."""
+        return self.progress.steps(start, stop)
+
+    def due(self, step: int) -> bool:
+        """Whether a row of metrics.csv is to be measured before this step."""
+        return step % self.every == 0
+
+    def add(self, step: int, phase: int, metrics: Mapping[str, np.ndarray]) -> None:
+        """Keep what was measured before update `step`; column -> (S,) or, for single units, (S, n_l)."""
+        self.rows["step"].append(step)
+        self.rows["phase"].append(phase)
+        self.metrics.append(dict(metrics))
+        self.progress.tell(step, metrics)
+
+    def audit(self, step: int, net: Network, batch=None, noise: Mapping | None = None) -> None:
+        """Keep all inputs and parameters of update `step`, and after the last audited update the parameters."""
+        last = min(self.config.record.audit, self.stop)
+        if step > last or not last:
+            return
+        host = net.backend.to_host
+        kept = {f"W{l}": weights for l, weights in enumerate(net.weights)}
+        kept |= {f"b{l}": biases for l, biases in enumerate(net.biases or [])}
+        if step < last:
+            kept |= {"x": batch.x, "target": batch.target}
+            kept |= {f"B{l}": feedback for l, feedback in net.feedback.items()}
+            kept |= {f"noise{l}": xi for l, xi in noise.items()}
+        self.audited |= {f"{step}/{name}": host(array).copy() for name, array in kept.items()}
+
+    # ---- the checkpoint: full state of an unfinished run -------------------------------------------------------------------
+
+    def must_save(self) -> bool:
+        """Whether it is time for a checkpoint."""
+        return self.progress.interrupted or time.monotonic() - self.saved > self.config.record.checkpoint_seconds
+
+    def save(self, step: int, net: Network, velocity: Mapping | None) -> None:
+        """Write the state before update `step`; raises KeyboardInterrupt after that if the user asked to stop."""
+        host = net.backend.to_host
+        state = parameters(net, velocity)
+        arrays = {f"state/{name}": host(array) for name, array in state.items()}
+        arrays |= {f"feedback/{l}": host(array) for l, array in net.feedback.items()}
+        arrays |= {f"rows/{name}": np.array(values) for name, values in self.rows.items()}
+        arrays |= {f"metrics/{row}/{name}": values for row, metrics in enumerate(self.metrics) for name, values in metrics.items()}
+        arrays |= {f"audit/{name}": array for name, array in self.audited.items()}
+        arrays |= {"step": np.array(step), "seconds": np.array(self.elapsed()), "identity": np.array(json.dumps(self.identity))}
+        write_bytes(self.folder / "checkpoint.npz", npz(arrays, compress=False))
+        self.saved = time.monotonic()
+        if self.progress.interrupted:
+            raise KeyboardInterrupt(f"stopped before step {step} of {self.stop}; the same command goes on from there")
+
+    def restore(self, net: Network, velocity: Mapping | None) -> int:
+        """Fill net and velocity from the checkpoint of the same run and return its step; 0 if there is none."""
+        path = self.folder / "checkpoint.npz"
+        if self.config.overwrite or not path.exists():
+            return 0
+        with read_npz(path) as stored:
+            if json.loads(str(stored["identity"])) != self.identity:
+                return 0
+            for name, array in parameters(net, velocity).items():
+                array[...] = net.backend.to_device(stored[f"state/{name}"])
+            self.rows = {name: stored[f"rows/{name}"].tolist() for name in self.rows}
+            self.metrics = [{} for _ in self.rows["step"]]
+            for key in stored.files:
+                kind, _, name = key.partition("/")
+                if kind == "metrics":
+                    row, _, column = name.partition("/")
+                    self.metrics[int(row)][column] = stored[key]
+                elif kind == "audit":
+                    self.audited[name] = stored[key]
+            self.seconds = float(stored["seconds"])
+            step = int(stored["step"])
+        if self.rows["step"] and self.rows["step"][-1] == step:  # this row will be measured again
+            self.rows = {name: values[:-1] for name, values in self.rows.items()}
+            self.metrics.pop()
+        return step
+
+    def elapsed(self) -> float:
+        """Seconds of training so far, earlier stretches included."""
+        return self.seconds + time.monotonic() - self.started
+
+    # ---- the finished run --------------------------------------------------------------------------------------------------
+
+    def table(self) -> pd.DataFrame:
+        """metrics.csv: rows by seed and step."""
+        steps = np.array(self.rows["step"])
+        count, seeds = len(steps), len(self.seeds)
+        names = [name for metrics in self.metrics for name, values in metrics.items() if values.ndim == 1]
+        nothing = np.full(seeds, np.nan)
+        columns = {
+            "seed": np.repeat(self.seeds, count),
+            "step": np.tile(steps, seeds),
+            "epoch": np.tile(steps / (self.steps_per_epoch or np.nan), seeds),
+            "examples": np.tile(steps * self.config.batch_size, seeds),
+            "phase": np.tile(self.rows["phase"], seeds),
+        }
+        columns |= {name: np.stack([row.get(name, nothing) for row in self.metrics], axis=1).ravel() for name in dict.fromkeys(names)}
+        return pd.DataFrame(columns)
+
+    def unit_arrays(self) -> dict[str, np.ndarray]:
+        """Metrics of single units, (rows, S, n_l), and the steps of their rows."""
+        names = dict.fromkeys(name for metrics in self.metrics for name, values in metrics.items() if values.ndim > 1)
+        arrays = {name: np.stack([row[name] for row in self.metrics if name in row]) for name in names}
+        return arrays | ({"step": np.array(self.rows["step"])} if arrays else {})
+
+    def finish(self, arrays: Mapping[str, np.ndarray], composed: Mapping[str, str], manifest: Mapping) -> pd.DataFrame:
+        """Write the finished run and return its summary; `composed` holds the texts of .hydra/, by file name."""
+        table, arrays = self.table(), {**arrays, **self.unit_arrays()}
+        results = {"metrics.csv": csv(table).encode(), "summary.csv": csv(summarise(table)).encode()}
+        results |= {"arrays.npz": npz(arrays)} if arrays else {}
+        results |= {"audit.npz": npz(self.audited)} if self.audited else {}
+        results |= {f".hydra/{name}": text.encode() for name, text in composed.items()}
+        results |= {"config.yaml": yaml.safe_dump(self.identity, sort_keys=False).encode()}
+        examples = self.stop * self.config.batch_size * len(self.seeds)
+        manifest = {**manifest, "seconds": round(self.elapsed(), 3), "examples_per_second": round(examples / self.elapsed())}
+        results |= {"manifest.json": json.dumps(manifest, indent=2).encode() + b"\n"}
+        (self.folder / "done").unlink(missing_ok=True)
+        for name, content in results.items():
+            write_bytes(self.folder / name, content)
+        for stale in {"arrays.npz", "audit.npz"} - set(results):
+            (self.folder / stale).unlink(missing_ok=True)
+        if not self.config.record.keep_checkpoint:
+            (self.folder / "checkpoint.npz").unlink(missing_ok=True)
+        write_text(self.folder / "done", "")
+        return summarise(table)
+
+
+class Run(NamedTuple):
+    """A finished run, read back from its folder."""
+
+    folder: Path
+    config: dict
+    metrics: pd.DataFrame
+    arrays: Mapping[str, np.ndarray]
+
+
+def parameters(net: Network, velocity: Mapping | None) -> dict:
+    """All that learning changes, by name."""
+    weights = {f"W{l}": array for l, array in enumerate(net.weights)}
+    biases = {f"b{l}": array for l, array in enumerate(net.biases or [])}
+    return weights | biases | {f"velocity/{name}": array for name, array in (velocity or {}).items()}
+
+
+def identity(resolved: Mapping) -> dict:
+    """The part of a resolved config that determines results."""
+    kept = {key: value for key, value in resolved.items() if key not in ELSEWHERE}
+    kept["record"] = {key: value for key, value in kept["record"].items() if "checkpoint" not in key}
+    return kept
+
+
+def finished(folder: Path, config: Mapping | None = None) -> bool:
+    """Whether `folder` holds a finished run, of this very config if one is given."""
+    if not (folder / "done").exists():
+        return False
+    return config is None or yaml.safe_load((folder / "config.yaml").read_text()) == json.loads(json.dumps(config))
+
+
+def load(folder: Path) -> Run:
+    """Read a finished run; raises UserError if it is not finished or damaged."""
+    if not finished(folder):
+        raise UserError(f"{folder} holds no finished run (no file `done`): run it again")
+    try:
+        arrays = {}
+        if (folder / "arrays.npz").exists():
+            with read_npz(folder / "arrays.npz") as stored:
+                arrays = {key: stored[key] for key in stored.files}
+        return Run(folder, yaml.safe_load((folder / "config.yaml").read_text()), pd.read_csv(folder / "metrics.csv"), arrays)
+    except (OSError, ValueError, KeyError, yaml.YAMLError) as error:
+        raise UserError(f"{folder} is damaged ({error}): run it again with overwrite=true") from None
+
+
+def load_all(folder: Path) -> list[Run]:
+    """The finished runs in the subfolders of an experiment's folder."""
+    return [load(done.parent) for done in sorted(folder.glob("*/done"))]
+
+
+def summarise(table: pd.DataFrame) -> pd.DataFrame:
+    """Final values over seeds: one row per metric, columns metric,mean,sd,median,min,max,n."""
+    final = table.groupby("seed").tail(1).drop(columns=INDEX)
+    rows = [
+        {"metric": name, "mean": v.mean(), "sd": v.std(), "median": v.median(), "min": v.min(), "max": v.max(), "n": v.count()}
+        for name, v in final.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def csv(table: pd.DataFrame) -> str:
+    """A table as CSV: plain decimal numbers that read back to the same value, empty where there is none."""
+
+    def plain(column: pd.Series) -> list[str]:
+        if column.dtype.kind != "f":
+            return [str(value) for value in column]
+        return ["" if np.isnan(value) else np.format_float_positional(value, trim="-") for value in column.to_numpy()]
+
+    lines = zip(*(plain(table[name]) for name in table.columns), strict=True)
+    return "\n".join([",".join(table.columns), *map(",".join, lines)]) + "\n"
+
+
+def npz(arrays: Mapping[str, np.ndarray], compress: bool = True) -> bytes:
+    """Arrays as the bytes of a .npz file."""
+    file = io.BytesIO()
+    (np.savez_compressed if compress else np.savez)(file, **arrays)
+    return file.getvalue()
+
+
+def read_npz(path: Path):
+    """Open a .npz file; raises UserError if it is not whole."""
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({error}): delete it and run again") from None

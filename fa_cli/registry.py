@@ -1,0 +1,37 @@
+"""Names in YAML become code only through these tables; a config can never name an import."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from types import ModuleType
+
+from fa_cli.errors import UserError, suggest
+
+
+class Registry(dict):
+    """A dict of named parts (rules, datasets, probes, figures), filled by a decorator."""
+
+    def __init__(self, kind: str):
+        super().__init__()
+        self.kind = kind
+
+    def register(self, name: str) -> Callable:
+        """Decorator that stores the decorated object under `name`."""
+
+        def store(part):
+            self[name] = part
+            return part
+
+        return store
+
+    def find(self, name: str):
+        """The part called `name`; raises UserError with the known names."""
+        if name not in self:
+            raise UserError(f"no {self.kind} is called {name!r}: {suggest(name, self)}")
+        return self[name]
+
+
+def import_all(package: ModuleType) -> None:
+    """Import every module of `package`, so that a new file in it is all that a new part needs."""
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")

@@ -1,0 +1,122 @@
+"""Every key of a run, with its type and default. YAML files in conf/ say only what differs from these.
+
+Fields typed `Any` take one value for all layers or a list with one value for each.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+from fa_cli.errors import UserError
+
+
+@dataclass
+class ModelConfig:
+    """A network of dense layers."""
+
+    sizes: list[int] = MISSING  # units in each layer, input first
+    hidden: str = "tanh"  # activation of the hidden layers: linear, logistic, tanh, relu, piecewise_linear
+    output: str = "linear"  # activation of the output layer
+    biases: bool = False
+    bias_scale: float = 0.0  # biases start uniform in [-bias_scale, bias_scale]
+    weight_scale: Any = 0.1  # omega: range of a uniform, or sd of a normal distribution; one, or one for each W_l
+    weight_distribution: str = "uniform"  # or normal
+    sparsity: Any = 0.0  # fraction of the elements that W_l lacks; one, or one for each W_l
+    weights: Any = None  # literal matrices [W_0, W_1, ...] in place of random ones
+
+
+@dataclass
+class RuleConfig:
+    """A learning rule and its feedback matrices; a rule's own options (fa: derivative) stand beside these."""
+
+    name: str = MISSING
+    feedback_scale: Any = 0.5  # beta: range or sd; one, or one for each B_l
+    feedback_distribution: str = "uniform"  # or normal
+    feedback_sparsity: Any = 0.0  # fraction of the elements that B_l lacks; one, or one for each B_l
+    feedback: Any = None  # literal matrices [B_1, B_2, ...] in place of random ones
+    options: dict[str, Any] = field(default_factory=dict)  # filled by config.check
+
+
+@dataclass
+class DatasetConfig:
+    """A source of examples; a dataset's own options stand beside these."""
+
+    name: str = MISSING
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class BackendConfig:
+    """Where arrays live; a backend's own options (numpy: threads, cupy: device) stand beside these."""
+
+    name: str = MISSING
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class OptimizerConfig:
+    """How the three-factor update changes the parameters."""
+
+    learning_rate: float = 0.01  # eta: the update is summed over the batch, then times eta
+    schedule: list[list[float]] = field(default_factory=list)  # [[when, rate], ...]: rate from epoch (or step) `when` on
+    weight_decay: float = 0.0  # W *= 1 - learning_rate * weight_decay for every example
+    momentum: float = 0.0  # v = momentum * v + update; W += v (Supp. Note 8)
+
+
+@dataclass
+class RecordConfig:
+    """What is measured and kept."""
+
+    metrics: list[str] = field(
+        default_factory=lambda: ["loss", "nse", "test_error", "angle_to_bp", "angle_w_b", "delta_norm", "weight_norm", "feedback_norm"]
+    )
+    every: int | None = None  # steps between rows of metrics.csv; null: once an epoch, or in 1 % (at least 50) of the steps
+    examples: int = 100  # held-out examples on which the metrics of hidden signals are measured
+    receptive_fields: int = 0  # hidden units of the first seed whose incoming weights are kept, before and after
+    audit: int = 0  # the first updates whose every input and output goes to audit.npz
+    checkpoint_seconds: float = 300.0
+    keep_checkpoint: bool = False  # keep checkpoint.npz when the run is finished
+
+
+@dataclass
+class PhaseConfig:
+    """A stretch of training; a plain run has one."""
+
+    rule: str | None = None  # null: the run's rule
+    freeze: list[int] = field(default_factory=list)  # the l of W_l (and b_l) that do not learn
+    steps: int | None = None
+    epochs: float | None = None
+
+
+@dataclass
+class RunConfig:
+    """One run of fa-run."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    rule: RuleConfig = field(default_factory=RuleConfig)
+    dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    backend: BackendConfig = field(default_factory=BackendConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    record: RecordConfig = field(default_factory=RecordConfig)
+    phases: list[PhaseConfig] = field(default_factory=list)
+    seeds: Any = 1  # a number n for 0..n-1, or a list
+    steps: int | None = None  # one of steps and epochs; the one typed on the command line wins
+    epochs: float | None = None
+    batch_size: int = 1
+    dtype: str = "float64"
+    outputs: str = "outputs"
+    data_dir: str | None = None  # null: the user's cache
+    overwrite: bool = False  # train again although the same run is finished
+
+
+def per_layer(key: str, value: Any, layers: Iterable[int]) -> dict[int, float]:
+    """A number for all layers or a list with one for each, as {layer: number}; raises UserError where it is neither."""
+    layers = list(layers)
+    values = value if isinstance(value, list) else [value] * len(layers)
+    if len(values) != len(layers):
+        raise UserError(f"{key}={value}: expected one number, or a list of {len(layers)}, one for each layer")
+    if not all(isinstance(v, int | float) and not isinstance(v, bool) and v >= 0 for v in values):
+        raise UserError(f"{key}={value}: expected numbers of at least 0")
+    return dict(zip(layers, map(float, values), strict=True))

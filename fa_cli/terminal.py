@@ -1,0 +1,83 @@
+"""What a person sees while a run goes on and when it is done: a bar on a terminal, plain lines in a log."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bar, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+LOG_SECONDS = 30.0  # between two lines in a log
+SHOWN = ("validation_error", "test_error", "nse", "loss")  # the first of these that is measured is shown
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Progress:
+    """Steps of a run, shown as they pass. Ctrl-C sets `interrupted` and lets the step in hand finish."""
+
+    def __init__(self, total: int):
+        self.total, self.interrupted, self.logged = total, False, time.monotonic()
+        self.bar = Bar(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+            console=err, transient=True, disable=not err.is_terminal,
+        )  # fmt: skip
+        self.task = self.bar.add_task("training", total=total)
+
+    def steps(self, start: int, stop: int) -> Iterator[int]:
+        """The steps start .. stop - 1."""
+        with self.bar, self.uninterrupted():
+            shown = 0.0
+            for step in range(start, stop):
+                if step & 15 == 0 and time.monotonic() - shown > 0.1:
+                    shown = time.monotonic()
+                    self.bar.update(self.task, completed=step)
+                yield step
+            self.bar.update(self.task, completed=stop)
+
+    def tell(self, step: int, metrics: Mapping[str, np.ndarray]) -> None:
+        """Show what was just measured."""
+        name = next((name for name in SHOWN if name in metrics), None)
+        text = f"{name} {metrics[name].mean():.4g}" if name else "training"
+        self.bar.update(self.task, description=text)
+        if not err.is_terminal and time.monotonic() - self.logged > LOG_SECONDS:
+            self.logged = time.monotonic()
+            out.print(f"step {step} of {self.total}  {text}")
+
+    @contextmanager
+    def uninterrupted(self):
+        """Note Ctrl-C in place of raising it, where signals can be caught: in the main thread."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def note(signum, frame):
+            self.interrupted = True
+
+        before = signal.signal(signal.SIGINT, note)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+def show_summary(folder: Path, summary: pd.DataFrame, seconds: float | None) -> None:
+    """The last thing that a run prints: final values over seeds, time, folder and what to type next.
+
+    `seconds` is None for a run that had been finished before.
+    """
+    table = Table(title=f"final values over n = {summary['n'].max()} seeds", title_justify="left")
+    for heading in ("metric", "mean", "sd"):
+        table.add_column(heading, justify="left" if heading == "metric" else "right")
+    for row in summary[~summary["metric"].str.contains("norm")].itertuples():
+        table.add_row(row.metric, f"{row.mean:.4g}", f"{row.sd:.2g}" if row.n > 1 else "-")
+    out.print(table)
+    when = f"trained in {seconds:.1f} s" if seconds is not None else "finished before; overwrite=true trains it again"
+    out.print(f"{folder}  ({when})")

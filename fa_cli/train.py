@@ -1,0 +1,100 @@
+"""The training loop: forward pass, error, hidden signals, three-factor update, and a measurement now and then."""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from fa_cli.backend import Array
+from fa_cli.errors import UserError
+from fa_cli.network import Network, Signals, observe
+from fa_cli.optimizer import learning_rate, resting, update
+from fa_cli.probes import METRICS, View
+from fa_cli.rules import Rule
+from fa_cli.schema import RunConfig
+from fa_cli.streams import Blocks
+
+
+class Phase(NamedTuple):
+    """A stretch of training, steps start .. stop - 1, with one rule and its feedback matrices."""
+
+    rule: Rule
+    options: dict
+    feedback: dict[int, Array]
+    frozen: Collection[int]
+    start: int
+    stop: int
+
+    def deltas(self, net: Network, signals: Signals, noise: dict[int, Array]) -> dict[int, Array]:
+        """The rule's signals for all layers that learn."""
+        given = {"noise": noise} if self.rule.noisy else {}
+        return self.rule.deltas(net, signals, **given, **self.options)
+
+
+def train(config: RunConfig, net: Network, data, phases: Sequence[Phase], seeds: Sequence[int], recorder) -> None:
+    """Train all seeds through all phases, from the recorder's checkpoint if it has one.
+
+    `recorder` keeps what is measured (record.py). Raises UserError when a seed diverges, KeyboardInterrupt (after a checkpoint) on
+    Ctrl-C.
+    """
+    velocity = resting(net) if config.optimizer.momentum else None
+    noise, probe_noise = perturbations(config, net, data, seeds)
+    time_unit = data.steps_per_epoch if config.epochs else 1
+    first = recorder.restore(net, velocity)
+    with np.errstate(all="ignore"):  # overflow is found where it matters: by `check_finite`, at the next measurement
+        for index, phase in enumerate(phases):
+            net.feedback = phase.feedback
+            for step in recorder.steps(max(first, phase.start), phase.stop):
+                if recorder.due(step) or step == phase.start:
+                    recorder.add(step, index, measure(config, net, data, phase, probe_noise))
+                    check_finite(net, seeds, step, config)
+                if recorder.must_save():
+                    recorder.save(step, net, velocity)
+
+                batch = data.batch(step)
+                signals = observe(net, batch.x, batch.target)
+                xi = noise(step) if phase.rule.noisy else {}
+                delta = phase.deltas(net, signals, xi)
+                recorder.audit(step, net, batch, xi)
+                update(net, signals, delta, config.optimizer, learning_rate(config.optimizer, step / time_unit), phase.frozen, velocity)
+        check_finite(net, seeds, phase.stop, config)
+        recorder.audit(phase.stop, net)
+        recorder.add(phase.stop, index, measure(config, net, data, phase, probe_noise))
+    if config.record.keep_checkpoint:
+        recorder.save(phase.stop, net, velocity)
+
+
+def measure(config: RunConfig, net: Network, data, phase: Phase, noise: dict[int, Array]) -> dict[str, np.ndarray]:
+    """All metrics of the config at this moment, on the host: column -> (S,), or (S, n_l) for those of single units."""
+    view = View(net, data, lambda net, signals: phase.deltas(net, signals, noise))
+    columns = {}
+    for name in config.record.metrics:
+        columns |= METRICS[name](view)
+    return {column: net.backend.to_host(values) for column, values in columns.items()}
+
+
+def perturbations(config: RunConfig, net: Network, data, seeds: Sequence[int]) -> tuple[Callable, dict[int, Array]]:
+    """(noise(step), noise of the probe batch): xi_l ~ N(0, sigma^2) for the hidden layers of a rule that takes noise, by layer."""
+    sigma, hidden = config.rule.options.get("sigma"), range(1, net.depth)
+    if sigma is None:
+        return (lambda step: {}), {}
+
+    def draw(rng, s, count):
+        return tuple(sigma * rng.standard_normal((count, net.sizes[l])) for l in hidden)
+
+    def stream(purpose, size):
+        return Blocks(seeds, purpose, size, draw, net.backend.to_device)
+
+    training = stream("noise", config.batch_size)
+    probe = stream("probe_noise", data.probe.x.shape[1])(0)
+    return (lambda step: dict(zip(hidden, training(step), strict=True))), dict(zip(hidden, probe, strict=True))
+
+
+def check_finite(net: Network, seeds: Sequence[int], step: int, config: RunConfig) -> None:
+    """Raise UserError if the output weights of a seed are no longer numbers."""
+    finite = net.backend.to_host(net.backend.xp.isfinite(net.weights[-1].sum(axis=(1, 2))))
+    if not finite.all():
+        seed = seeds[int(np.argmin(finite))]
+        raise UserError(
+            f"seed {seed} diverged before step {step} with optimizer.learning_rate={config.optimizer.learning_rate:g}: type a smaller one"
+        )
