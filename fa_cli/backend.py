@@ -58,6 +58,7 @@ class Backend:
         weights += self.xp.matmul((rate * d).swapaxes(-1, -2), h)
 
     def device_name(self) -> str:
+        """What computes, for the manifest."""
         return "cpu"
 
 
@@ -80,7 +81,8 @@ class NumpyBackend(Backend):
         else:
             list(self.pool.map(work, range(seeds)))
 
-    def matmul(self, a, b):
+    def matmul(self, a: Array, b: Array) -> Array:
+        """As in Backend."""
         seeds = max(len(a), len(b))
         if a.shape[1] * a.shape[2] * b.shape[2] < LARGE:
             return np.matmul(a, b)
@@ -89,7 +91,8 @@ class NumpyBackend(Backend):
         self.each_seed(lambda s: np.matmul(a[s], b[s], out=product[s]), seeds)
         return product
 
-    def accumulate(self, weights, d, h, rate, keep=1.0):
+    def accumulate(self, weights: Array, d: Array, h: Array, rate: float, keep: float = 1.0) -> None:
+        """As in Backend."""
         if d.shape[1] * weights[0].size < LARGE:
             return super().accumulate(weights, d, h, rate, keep)
 
@@ -115,8 +118,10 @@ class CupyBackend(Backend):
         super().__init__(cupy, dtype)
         self.device = device
 
-    def to_host(self, array):
+    def to_host(self, array: Array) -> np.ndarray:
+        """As in Backend."""
         return self.xp.asnumpy(array)
 
     def device_name(self) -> str:
+        """As in Backend."""
         return self.xp.cuda.runtime.getDeviceProperties(self.device)["name"].decode()

@@ -1,44 +1,142 @@
-"""The `fa-run` command: a Hydra run, or one of the subcommands that its first word names."""
+"""The `fa-run` command: a Hydra run, or the subcommand that its first word names."""
 
-import hashlib
 import os
+import re
 import sys
+from collections.abc import Sequence
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
-from fa_cli import config
+from fa_cli import __version__, config, errors
+from fa_cli.data.fetch import SOURCES
+from fa_cli.errors import UserError, suggest
 
-NAMED_APART = ("experiment", "sweep", "outputs", "data_dir", "overwrite", "rule")  # overrides that a run's folder does not repeat
+CONF = str(config.FOLDER)
 
 
-@hydra.main(version_base="1.3", config_path=str(config.FOLDER), config_name="config")
+@hydra.main(version_base="1.3", config_path=CONF, config_name="config")
 def train(cfg: DictConfig) -> None:
-    from fa_cli.experiment import run
+    """Train what the config says."""
+    from fa_cli import errors, experiment  # a launcher may call this function in another process
 
-    run(cfg)
-
-
-def experiment_name(*, _root_: DictConfig) -> str:
-    """The first part of a run's folder: the experiment."""
-    return _root_.hydra.runtime.choices.experiment or "custom"
+    errors.attempt(experiment.run, cfg)
 
 
-def run_name(*, _root_: DictConfig) -> str:
-    """The second part: the rule, and what else was typed, such as `rule=fa,batch_size=10`."""
-    typed = [word.lstrip("+") for word in _root_.hydra.overrides.task]
-    differing = sorted(word for word in typed if word.split("=")[0].split("@")[0] not in NAMED_APART)
-    name = ",".join([f"rule={_root_.rule.name}", *differing]).replace("/", "_").replace(" ", "")
-    return name if len(name) <= 200 else f"{name[:180]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+@hydra.main(version_base="1.3", config_path=CONF, config_name="plot")
+def plot(cfg: DictConfig) -> None:
+    """Draw figures from results on disk."""
+    from fa_cli import errors, figures
+
+    errors.attempt(figures.plot, cfg)
+
+
+@hydra.main(version_base="1.3", config_path=CONF, config_name="data")
+def data(cfg: DictConfig) -> None:
+    """Fetch, verify and list data."""
+    from fa_cli import errors
+    from fa_cli.data import fetch
+
+    errors.attempt(fetch.run, cfg)
+
+
+SUBCOMMANDS = {"plot": plot, "data": data}
 
 
 def main() -> None:
-    """Entry point of `fa-run`."""
+    """Entry point of `fa-run`: 0 where all went well, 1 after an error that was told in one line, 130 after Ctrl-C."""
+    traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"  # Hydra's own switch for those who want to see where
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are
+    errors.failures = []
+    try:
+        command(sys.argv[1:])
+    except KeyboardInterrupt as interrupt:
+        errors.complain(str(interrupt) or "stopped")
+        sys.exit(130)
+    except (UserError, OSError, MemoryError, HydraException, OmegaConfBaseException) as error:
+        if traceback:
+            raise
+        errors.complain(explain(error))
+        sys.exit(1)
+    sys.exit(1 if errors.failures else 0)
+
+
+def command(words: list[str]) -> None:
+    """Carry out one command line."""
+    if words[:1] == ["--version"]:
+        print(f"fa-run {__version__}")
+        return
+    if complete_here(words):
+        return
     config.register()
-    OmegaConf.register_new_resolver("experiment_name", experiment_name, replace=True)
-    OmegaConf.register_new_resolver("run_name", run_name, replace=True)
-    train()
+    app = train
+    if words and words[0] in SUBCOMMANDS:
+        app, words = SUBCOMMANDS[words[0]], words[1:]
+        if app is data:
+            words = named(words)
+    elif words and re.fullmatch(r"[a-z_]+", words[0]):
+        raise UserError(f"no subcommand is called {words[0]!r}: {suggest(words[0], SUBCOMMANDS)}; a run takes key=value words only")
+    parser = get_args_parser()
+    parser.error = raise_usage
+    parser.parse_args(words)
+    sys.argv[1:] = words
+    app()
+
+
+def raise_usage(message: str) -> None:
+    """In place of argparse's usage text."""
+    raise UserError(f"{message}: see `fa-run --help`")
+
+
+def named(words: Sequence[str]) -> list[str]:
+    """`data mnist` for Hydra: bare words become the list `names`."""
+    bare = [word for word in words if re.fullmatch(r"[\w-]+", word) and not word.startswith("-")]
+    return [word for word in words if word not in bare] + ([f"names=[{','.join(bare)}]"] if bare else [])
+
+
+def complete_here(words: Sequence[str]) -> bool:
+    """Shell completion of what Hydra does not know: the subcommands and their words. True where nothing is left for Hydra.
+
+    The shell sends the line so far in COMP_LINE. Where it begins with a subcommand, that word is taken out of the line and the
+    subcommand's own Hydra app completes the rest.
+    """
+    line = os.environ.get("COMP_LINE", "").split(" ")
+    if "-sc" not in words or len(line) < 2:
+        return False
+    if len(line) == 2:
+        print(" ".join(name for name in SUBCOMMANDS if name.startswith(line[1])), end=" ")
+    elif line[1] in SUBCOMMANDS:
+        if line[1] == "data":
+            print(" ".join(name for name in SOURCES if name.startswith(line[-1])), end=" ")
+        os.environ["COMP_LINE"] = " ".join([line[0], *line[2:]])
+        sys.argv[1:] = words
+        SUBCOMMANDS[line[1]]()
+        return True
+    return False
+
+
+def explain(error: BaseException) -> BaseException | str:
+    """One line for what Hydra could not compose or OmegaConf not read; other errors as they are."""
+    text = str(error)
+    if found := re.search(r"Could not find '(?:(.+)/)?(.+)'", text):
+        group, name = found.groups()
+        options = re.findall(r"^\t(\S+)", text, re.MULTILINE)
+        return f"no {group} is called {name!r}: {suggest(name, options)}"
+    if found := re.search(r"Could not override '([^']+)'", text):
+        key = found[1]
+        if "No match in the defaults list" in text:
+            return f"{key} is added, not replaced: type +{key}=NAME"
+        return f"no key is called {key}: {suggest(key, config.known_keys())}"
+    if found := re.search(r"rror parsing override '(.*)'", text):
+        return f"cannot read {found[1]!r}: expected key=value, with quotes around the word where the value has brackets or spaces"
+    if found := re.search(r"Ambiguous value for argument '(.*)'", text):
+        return f"{found[1]}: several values: add -m to run them all, or write a list as [a,b]"
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return "; ".join(line.strip() for line in text.splitlines() if line.strip())
+    return error
 
 
 if __name__ == "__main__":

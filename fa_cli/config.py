@@ -1,7 +1,9 @@
 """From what Hydra composed to a checked `RunConfig`; every mistake becomes one line that names the key and what it may be."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -21,6 +23,7 @@ from fa_cli.schema import BackendConfig, DatasetConfig, PhaseConfig, RuleConfig,
 HERE = Path(__file__).parent
 FOLDER = HERE / "conf" if (HERE / "conf").is_dir() else HERE.parent / "conf"  # in a wheel, or beside the package in a checkout
 
+NAMED_APART = ("experiment", "sweep", "outputs", "data_dir", "overwrite", "rule")  # overrides that a run's folder does not repeat
 WITH_OPTIONS = {"rule": RuleConfig, "dataset": DatasetConfig, "backend": BackendConfig}
 INFINITY = float("inf")
 RANGES = {  # key: least, most, and whether the least itself is allowed
@@ -54,12 +57,26 @@ def register() -> None:
     for group in WITH_OPTIONS:
         del defaults[group]["options"]
     ConfigStore.instance().store(name="schema", node=defaults)
-    OmegaConf.register_new_resolver("per_rule", per_rule, replace=True)
+    for resolver in (per_rule, experiment_name, run_name):
+        OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 
 
 def per_rule(table: Mapping, *, _root_: DictConfig) -> Any:
     """`${per_rule:{bp: 0.1, fa: 0.2, other: 0.1}}` in YAML: the value for the run's rule."""
     return table.get(_root_.rule.name, table.get("other"))
+
+
+def experiment_name(*, _root_: DictConfig) -> str:
+    """`${experiment_name:}`: the first part of a run's folder."""
+    return _root_.hydra.runtime.choices.experiment or "custom"
+
+
+def run_name(*, _root_: DictConfig) -> str:
+    """`${run_name:}`: the second part, the rule and whatever else was typed, such as `rule=fa,batch_size=10`."""
+    typed = [word.lstrip("+") for word in _root_.hydra.overrides.task]
+    differing = sorted(word for word in typed if re.split("[=@]", word)[0] not in NAMED_APART)
+    name = ",".join([f"rule={_root_.rule.name}", *differing]).replace("/", "_").replace(" ", "")
+    return name if len(name) <= 200 else f"{name[:180]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
 def resolve(composed: DictConfig, typed: Sequence[str]) -> dict:
@@ -101,6 +118,7 @@ def check(plain: Mapping) -> RunConfig:
 
 
 def name_in(plain: Mapping, group: str) -> str:
+    """The registered name in a group's node."""
     return str(plain[group].get("name"))
 
 
@@ -129,7 +147,7 @@ def option(key: str, value: Any, allowed: Mapping[str, Any]) -> Any:
         if not is_number(value) or value <= 0:
             raise UserError(f"{key}={value}: expected a number above 0")
     elif kind in (int, int | None):
-        if not (isinstance(value, int) and not isinstance(value, bool) and value >= 0) and not (value is None and kind != int):
+        if not (isinstance(value, int) and not isinstance(value, bool) and value >= 0) and not (value is None and kind is not int):
             raise UserError(f"{key}={value}: expected a whole number of at least 0")
     elif kind == list[float] and not (isinstance(value, list) and len(value) == 2 and all(map(is_number, value))):
         raise UserError(f"{key}={value}: expected two numbers, such as [0,1]")
@@ -137,6 +155,7 @@ def option(key: str, value: Any, allowed: Mapping[str, Any]) -> Any:
 
 
 def is_number(value: Any) -> bool:
+    """Whether a value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < INFINITY
 
 
@@ -161,13 +180,16 @@ def check_values(config: RunConfig) -> None:
             raise UserError(f"{key}={value}: expected fractions from 0 to below 1")
     per_layer("model.weight_scale", config.model.weight_scale, range(len(sizes) - 1))
     if not all(len(pair) == 2 and pair[0] >= 0 and pair[1] >= 0 for pair in config.optimizer.schedule):
-        raise UserError(f"optimizer.schedule={config.optimizer.schedule}: expected pairs of when and rate, such as [[20,0.001],[40,0.0001]]")
+        raise UserError(
+            f"optimizer.schedule={config.optimizer.schedule}: expected pairs of when and rate, such as [[20,0.001],[40,0.0001]]"
+        )
     for index, phase in enumerate(config.phases):
         check_phase(index, phase, len(sizes) - 1)
     seeds_of(config)
 
 
 def check_phase(index: int, phase: PhaseConfig, layers: int) -> None:
+    """Raise UserError for a phase without a proper length, or one that freezes layers that do not exist."""
     if (phase.steps is None) == (phase.epochs is None):
         raise UserError(f"phases[{index}]: give its length as one of steps and epochs")
     if (phase.steps or phase.epochs) <= 0:

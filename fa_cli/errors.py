@@ -1,7 +1,9 @@
 """Errors that a person can cause: one line that says what was wrong, what was expected and what to type instead."""
 
 import difflib
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
 
 
 class UserError(Exception):
@@ -14,3 +16,35 @@ def suggest(word: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(word, known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"{hint}choose from: {', '.join(known)}"
+
+
+failures: list[Exception] | None = None  # what went wrong in the runs of this process; None where `fa-run` did not start it
+
+
+def complain(error: BaseException | str) -> None:
+    """The one line on stderr."""
+    print(f"fa-run: {' '.join(describe(error).split())}", file=sys.stderr)
+
+
+def describe(error: BaseException | str) -> str:
+    """What to tell a person about an error that is not a mistake in the code."""
+    if isinstance(error, MemoryError):
+        return "not enough memory: type fewer seeds, a smaller batch_size, or dtype=float32"
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}: type outputs=DIR or data_dir=DIR for a folder that works"
+    return str(error)
+
+
+def attempt(work: Callable[[Any], None], config: Any) -> None:
+    """Call `work(config)`; what a person can cause is told at once, so that the other runs of a sweep go on.
+
+    In a process that a launcher started (failures is None) the error is raised, so that the launcher sees it.
+    """
+    try:
+        work(config)
+    except (UserError, OSError, MemoryError) as error:
+        if failures is None:
+            raise
+        failures.append(error)
+        complain(error)

@@ -1,7 +1,6 @@
 """One run from its composed config to its results: builds the parts by name, trains, writes."""
 
 import contextlib
-import json
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -9,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import threadpoolctl
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -46,7 +46,7 @@ def run(composed: DictConfig) -> None:
     terminal.show_summary(folder, summary, seconds)
 
 
-def run_in(folder: Path, config: RunConfig, identity: Mapping, texts: Mapping[str, str]):
+def run_in(folder: Path, config: RunConfig, identity: Mapping, texts: Mapping[str, str]) -> tuple[pd.DataFrame, float]:
     """Train a checked config and write its results into `folder`; returns their summary and the seconds that training took."""
     seeds, sizes = seeds_of(config), config.model.sizes
     backend = BACKENDS[config.backend.name](config.dtype, **config.backend.options)
@@ -96,7 +96,9 @@ def receptive_fields(net: Network, config: RunConfig, seeds: list[int]) -> np.nd
 
 def manifest(backend: Backend, data) -> dict:
     """Where results came from: versions, commit, data, device."""
-    blas = [f"{library['internal_api']} {library['version']}" for library in threadpoolctl.threadpool_info() if library["user_api"] == "blas"]
+    blas = [
+        f"{library['internal_api']} {library['version']}" for library in threadpoolctl.threadpool_info() if library["user_api"] == "blas"
+    ]
     return {
         "versions": {"python": platform.python_version()} | {package: version(package) for package in PACKAGES},
         "commit": commit(),

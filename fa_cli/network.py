@@ -16,6 +16,7 @@ from fa_cli.schema import ModelConfig, RuleConfig, per_layer
 from fa_cli.streams import generator
 
 ACTIVATIONS = Registry("activation")
+Deltas = dict[int, Array]  # delta_l by layer l, each (S, N, n_l)
 
 
 class Activation(NamedTuple):

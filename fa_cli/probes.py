@@ -8,12 +8,13 @@ from collections.abc import Callable
 from functools import cached_property
 
 from fa_cli.backend import Array
-from fa_cli.network import Network, Signals, forward, observe, transpose
+from fa_cli.network import Deltas, Network, Signals, forward, observe, transpose
 from fa_cli.registry import Registry
 from fa_cli.rules.bp import bp
 from fa_cli.rules.pseudobackprop import pseudobackprop
 
 METRICS = Registry("metric")
+Columns = dict[str, Array]  # name in metrics.csv -> one value a seed, (S,)
 
 
 class View:
@@ -22,7 +23,7 @@ class View:
     `deltas(net, signals)` is the learning rule of the moment. Whatever several metrics share is computed once.
     """
 
-    def __init__(self, net: Network, data, deltas: Callable[[Network, Signals], dict[int, Array]]):
+    def __init__(self, net: Network, data, deltas: Callable[[Network, Signals], Deltas]):
         self.net, self.data, self.deltas, self.xp = net, data, deltas, net.backend.xp
 
     @cached_property
@@ -67,21 +68,21 @@ def flat(matrices: Array) -> Array:
 
 
 @METRICS.register("loss")
-def loss(view):
+def loss(view: View) -> Columns:
     """L = e^T e / 2, mean over the held-out examples."""
     held = view.performance
     return {"loss": held["squared"] / held["count"] / 2}
 
 
 @METRICS.register("nse")
-def nse(view):
+def nse(view: View) -> Columns:
     """Squared error over that of predicting the sample mean. Paper, Methods, "Normalized squared error", eq. (2)-(4)."""
     held = view.performance
     return {"nse": held["squared"] / held["variation"]}
 
 
 @METRICS.register("test_error")
-def test_error(view):
+def test_error(view: View) -> Columns:
     """Percent of held-out examples whose largest output is not their class; `validation_error` where those are a validation set."""
     held = view.performance
     if not held["classes"]:
@@ -89,19 +90,19 @@ def test_error(view):
     return {f"{view.data.heldout_name}_error": 100 * held["wrong"] / held["count"]}
 
 
-def angles_to(view: View, name: str, reference: dict[int, Array]) -> dict[str, Array]:
+def angles_to(view: View, name: str, reference: dict[int, Array]) -> Columns:
     """Mean over the probe's examples of the angle between the rule's hidden signals and a reference rule's."""
     return {f"{name}_{l}": angle(view.xp, view.delta[l], reference[l]).mean(axis=-1) for l in sorted(view.delta)}
 
 
 @METRICS.register("angle_to_bp")
-def angle_to_bp(view):
+def angle_to_bp(view: View) -> Columns:
     """Angle between the rule's delta_l and backprop's. Paper, Fig. 2b and 3b."""
     return angles_to(view, "angle_to_bp", bp(view.net, view.signals))
 
 
 @METRICS.register("angle_to_pbp")
-def angle_to_pbp(view):
+def angle_to_pbp(view: View) -> Columns:
     """Angle between the rule's delta_l and pseudobackprop's. Paper, Supp. Fig. 13."""
     return angles_to(view, "angle_to_pbp", pseudobackprop(view.net, view.signals))
 
@@ -113,34 +114,35 @@ def forward_and_back(view: View) -> dict[int, tuple[Array, Array]]:
 
 
 @METRICS.register("angle_w_b")
-def angle_w_b(view):
+def angle_w_b(view: View) -> Columns:
     """Angle between W_l^T and B_l, each taken as one vector. Paper, Fig. 5a, blue line."""
     return {f"angle_w_b_{l}": angle(view.xp, flat(w), flat(b)) for l, (w, b) in forward_and_back(view).items()}
 
 
 @METRICS.register("angle_w_b_unit")
-def angle_w_b_unit(view):
+def angle_w_b_unit(view: View) -> Columns:
     """The same for each hidden unit: column j of W_l and row j of B_l, (S, n_l); kept in arrays.npz. Paper, Fig. 5a."""
     return {f"angle_w_b_unit_{l}": angle(view.xp, w, b) for l, (w, b) in forward_and_back(view).items()}
 
 
-def norms(name: str, arrays: dict[int, Array], xp) -> dict[str, Array]:
+def norms(name: str, arrays: dict[int, Array], xp) -> Columns:
+    """Frobenius norm of each matrix."""
     return {f"{name}_{l}": xp.sqrt((array * array).sum(axis=(1, 2))) for l, array in arrays.items()}
 
 
 @METRICS.register("delta_norm")
-def delta_norm(view):
+def delta_norm(view: View) -> Columns:
     """Root mean square length of delta_l over the probe's examples."""
     return {f"delta_norm_{l}": view.xp.sqrt((d * d).sum(axis=-1).mean(axis=-1)) for l, d in sorted(view.delta.items())}
 
 
 @METRICS.register("weight_norm")
-def weight_norm(view):
+def weight_norm(view: View) -> Columns:
     """Frobenius norm of W_l, the weights that leave layer l; l = 0 is the input's."""
     return norms("weight_norm", dict(enumerate(view.net.weights)), view.xp)
 
 
 @METRICS.register("feedback_norm")
-def feedback_norm(view):
+def feedback_norm(view: View) -> Columns:
     """Frobenius norm of B_l."""
     return norms("feedback_norm", dict(sorted(view.net.feedback.items())), view.xp)

@@ -1,18 +1,18 @@
 """Results on disk: one folder a run, every file whole or not there, `done` written last.
 
-    metrics.csv     one row per (seed, step): seed,step,epoch,examples,phase, then the metrics; empty where not measured
-    summary.csv     one row per metric: final mean, sd, median, min, max over seeds, and n
-    arrays.npz      what a CSV cannot hold: receptive fields, values of single units
-    audit.npz       with record.audit=K: everything that went in and out of the first K updates
-    config.yaml     the run, every key with its value; .hydra/ holds what was typed
-    manifest.json   versions, commit, data checksums, device, time
-    checkpoint.npz  the state of an unfinished run
+metrics.csv     one row per (seed, step): seed,step,epoch,examples,phase, then the metrics; empty where not measured
+summary.csv     one row per metric: final mean, sd, median, min, max over seeds, and n
+arrays.npz      what a CSV cannot hold: receptive fields, values of single units
+audit.npz       with record.audit=K: everything that went in and out of the first K updates
+config.yaml     the run, every key with its value; .hydra/ holds what was typed
+manifest.json   versions, commit, data checksums, device, time
+checkpoint.npz  the state of an unfinished run
 """
 
 import io
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,7 +43,7 @@ class Recorder:
         self.progress = Progress(stop)
         self.seconds, self.started, self.saved = 0.0, time.monotonic(), time.monotonic()
 
-    def steps(self, start: int, stop: int):
+    def steps(self, start: int, stop: int) -> Iterator[int]:
         """The steps start .. stop - 1, shown as progress."""
         return self.progress.steps(start, stop)
 
@@ -247,7 +247,7 @@ def npz(arrays: Mapping[str, np.ndarray], compress: bool = True) -> bytes:
     return file.getvalue()
 
 
-def read_npz(path: Path):
+def read_npz(path: Path) -> np.lib.npyio.NpzFile:
     """Open a .npz file; raises UserError if it is not whole."""
     try:
         return np.load(path, allow_pickle=False)

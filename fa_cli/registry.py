@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 from fa_cli.errors import UserError, suggest
 
@@ -24,7 +25,7 @@ class Registry(dict):
 
         return store
 
-    def find(self, name: str):
+    def find(self, name: str) -> Any:
         """The part called `name`; raises UserError with the known names."""
         if name not in self:
             raise UserError(f"no {self.kind} is called {name!r}: {suggest(name, self)}")

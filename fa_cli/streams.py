@@ -32,6 +32,7 @@ class Blocks:
         self.block = None
 
     def __call__(self, step: int) -> tuple:
+        """The arrays of one step."""
         block, offset = divmod(step, self.steps)
         if block != self.block:
             count = self.steps * self.batch_size

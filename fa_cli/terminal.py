@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 from rich.table import Table
-from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bar, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 LOG_SECONDS = 30.0  # between two lines in a log
 SHOWN = ("validation_error", "test_error", "nse", "loss")  # the first of these that is measured is shown
@@ -52,7 +53,7 @@ class Progress:
             out.print(f"step {step} of {self.total}  {text}")
 
     @contextmanager
-    def uninterrupted(self):
+    def uninterrupted(self) -> Iterator[None]:
         """Note Ctrl-C in place of raising it, where signals can be caught: in the main thread."""
         if threading.current_thread() is not threading.main_thread():
             yield

@@ -7,7 +7,7 @@ import numpy as np
 
 from fa_cli.backend import Array
 from fa_cli.errors import UserError
-from fa_cli.network import Network, Signals, observe
+from fa_cli.network import Deltas, Network, Signals, observe
 from fa_cli.optimizer import learning_rate, resting, update
 from fa_cli.probes import METRICS, View
 from fa_cli.rules import Rule
@@ -25,7 +25,7 @@ class Phase(NamedTuple):
     start: int
     stop: int
 
-    def deltas(self, net: Network, signals: Signals, noise: dict[int, Array]) -> dict[int, Array]:
+    def deltas(self, net: Network, signals: Signals, noise: Deltas) -> Deltas:
         """The rule's signals for all layers that learn."""
         given = {"noise": noise} if self.rule.noisy else {}
         return self.rule.deltas(net, signals, **given, **self.options)
@@ -64,7 +64,7 @@ def train(config: RunConfig, net: Network, data, phases: Sequence[Phase], seeds:
         recorder.save(phase.stop, net, velocity)
 
 
-def measure(config: RunConfig, net: Network, data, phase: Phase, noise: dict[int, Array]) -> dict[str, np.ndarray]:
+def measure(config: RunConfig, net: Network, data, phase: Phase, noise: Deltas) -> dict[str, np.ndarray]:
     """All metrics of the config at this moment, on the host: column -> (S,), or (S, n_l) for those of single units."""
     view = View(net, data, lambda net, signals: phase.deltas(net, signals, noise))
     columns = {}
@@ -73,7 +73,7 @@ def measure(config: RunConfig, net: Network, data, phase: Phase, noise: dict[int
     return {column: net.backend.to_host(values) for column, values in columns.items()}
 
 
-def perturbations(config: RunConfig, net: Network, data, seeds: Sequence[int]) -> tuple[Callable, dict[int, Array]]:
+def perturbations(config: RunConfig, net: Network, data, seeds: Sequence[int]) -> tuple[Callable, Deltas]:
     """(noise(step), noise of the probe batch): xi_l ~ N(0, sigma^2) for the hidden layers of a rule that takes noise, by layer."""
     sigma, hidden = config.rule.options.get("sigma"), range(1, net.depth)
     if sigma is None:

@@ -72,9 +72,11 @@ class Stream:
         self.checksums = {}
 
     def batch(self, step: int) -> Batch:
+        """The training examples of one step."""
         return Batch(*self.blocks(step))
 
     def heldout(self) -> Iterator[Batch]:
+        """The probe: a stream has no other held-out examples."""
         yield self.probe
 
 
@@ -128,12 +130,14 @@ class Images:
         return Batch(x[None], target[None], labels) if isinstance(which, slice) else Batch(x, target)
 
     def numbers(self, pixels: Array) -> Array:
+        """uint8 pixels as standardised inputs in the run's dtype."""
         x = self.backend.xp.multiply(pixels, self.backend.dtype.type(self.scale), dtype=self.backend.dtype)
         if self.shift:
             x -= self.backend.dtype.type(self.shift)
         return x
 
     def batch(self, step: int) -> Batch:
+        """The training examples of one step; an epoch drops the last incomplete batch."""
         epoch, offset = divmod(step, self.steps_per_epoch)
         if epoch != self.epoch:
             orders = [generator(seed, "order", epoch).permutation(len(self.train)) for seed in self.setting.seeds]
@@ -142,6 +146,7 @@ class Images:
         return self.take(self.train, self.labels, self.order[:, offset * size : (offset + 1) * size])
 
     def heldout(self) -> Iterator[Batch]:
+        """All held-out images, a piece at a time."""
         for start in range(0, len(self.test), PIECE):
             yield self.take(self.test, self.test_labels, slice(start, start + PIECE))
 

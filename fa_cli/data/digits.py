@@ -11,7 +11,7 @@ TRAINING = 1500  # of the 1,797 images
 
 
 @dataset("digits")
-def digits(setting: Setting, standardize: Literal["none", "unit", "standard"], targets: list[float], validation: int):
+def digits(setting: Setting, standardize: Literal["none", "unit", "standard"], targets: list[float], validation: int) -> Images:
     """1,797 digits of 8 x 8 pixels, the last 297 of them for the test; as shipped with scikit-learn.
 
     E. Alpaydin & C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998. Pixel values 0..16

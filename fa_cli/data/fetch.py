@@ -12,8 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pooch
+from omegaconf import DictConfig
 
-from fa_cli.errors import UserError
+from fa_cli import terminal
+from fa_cli.errors import UserError, suggest
 from fa_cli.files import write_bytes
 
 
@@ -63,7 +65,8 @@ def read_verified(source: Source, name: str, data_dir: str) -> bytes:
                 raise UserError(f"{path} is not the real file (SHA-256 differs): delete it and type `fa-run data {source.name}`")
             return content
     raise UserError(
-        f"{source.name} is not in {folder} ({name} is missing): type `fa-run data {source.name}`, or data_dir=DIR if it lies in DIR/{source.name}"
+        f"{source.name} is not in {folder} ({name} is missing): type `fa-run data {source.name}`, "
+        f"or data_dir=DIR if it lies in DIR/{source.name}"
     )
 
 
@@ -99,6 +102,29 @@ def fetch(source: Source, data_dir: str, say: Callable[[str], None]) -> None:
     raise UserError(
         f"{source.name} could not be fetched: put {', '.join(f'{name}.gz' for name in missing)} into {Path(data_dir) / source.name} by hand"
     )
+
+
+def run(cfg: DictConfig) -> None:
+    """`fa-run data [NAME ...]`: fetch and verify the named datasets; without a name, list what is there."""
+    data_dir = cfg.data_dir or default_folder()
+    names = list(cfg.names)
+    for name in names:
+        if name not in SOURCES:
+            raise UserError(f"no dataset called {name!r} can be fetched: {suggest(name, SOURCES)}")
+        fetch(SOURCES[name], data_dir, terminal.out.print)
+    for source in SOURCES.values():
+        if not names or source.name in names:
+            terminal.out.print(f"{source.name}  {status(source, data_dir)}")
+
+
+def status(source: Source, data_dir: str) -> str:
+    """Whether the files of `source` are there and right."""
+    try:
+        for name in source.checksums:
+            read_verified(source, name, data_dir)
+    except UserError as error:
+        return str(error)
+    return f"verified, {len(source.checksums)} files in {Path(data_dir) / source.name}"
 
 
 def ways(source: Source) -> Iterator[tuple[str, Callable]]:

@@ -5,7 +5,7 @@ from fa_cli.streams import generator
 
 
 @dataset("linear")
-def linear(setting: Setting, target_scale: float):
+def linear(setting: Setting, target_scale: float) -> Stream:
     """y* = T x with x ~ N(0, I); T (n_L, n_0) uniform in [-target_scale, target_scale], drawn once for each seed.
 
     Paper, Methods, "Linear function approximation": target_scale = 1.

@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-from fa_cli.network import transpose
+from fa_cli.network import Deltas, Network, Signals, transpose
 from fa_cli.rules import from_output, rule
 
 
 @rule("dfa", feedback=from_output)
-def dfa(net, signals, derivative: Literal["local", "passed"]):
+def dfa(net: Network, signals: Signals, derivative: Literal["local", "passed"]) -> Deltas:
     """delta_l = B_l e. A. Nokland, Direct feedback alignment provides learning in deep neural networks, NeurIPS 2016, eq. (7).
 
     `derivative`: `passed` sends e * phi'(a_L) through B_l, `local` the raw error.

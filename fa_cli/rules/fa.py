@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-from fa_cli.network import transpose
+from fa_cli.network import Deltas, Network, Signals, transpose
 from fa_cli.rules import layer_by_layer, rule
 
 
 @rule("fa", feedback=layer_by_layer)
-def fa(net, signals, derivative: Literal["local", "passed"]):
+def fa(net: Network, signals: Signals, derivative: Literal["local", "passed"]) -> Deltas:
     """delta_l = B_l delta_{l+1}, from the raw error e = delta_L. Paper, Methods, "Deep nonlinear function approximation", (b).
 
     `derivative`: `local` is the paper's, no derivative is carried between layers; `passed` sends delta_{l+1} * phi'(a_{l+1})

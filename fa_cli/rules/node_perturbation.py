@@ -1,11 +1,11 @@
 """Node perturbation: a fast form of reinforcement learning, one scalar reward for all hidden units."""
 
-from fa_cli.network import forward
+from fa_cli.network import Deltas, Network, Signals, forward
 from fa_cli.rules import rule
 
 
 @rule("node_perturbation")
-def node_perturbation(net, signals, noise, sigma: float):
+def node_perturbation(net: Network, signals: Signals, noise: Deltas, sigma: float) -> Deltas:
     """delta_l = -(L(xi) - L(0)) xi_l / sigma^2, with L = e^T e / 2 of each example and xi_l ~ N(0, sigma^2) added to h_l.
 
     Paper, Methods, "Linear function approximation", (c); J. Werfel, X. Xie & H. S. Seung, Learning curves for stochastic

@@ -1,11 +1,11 @@
 """Pseudobackprop: errors return through the Moore-Penrose inverse of the forward weights."""
 
-from fa_cli.network import transpose
+from fa_cli.network import Deltas, Network, Signals, transpose
 from fa_cli.rules import rule
 
 
 @rule("pseudobackprop")
-def pseudobackprop(net, signals):
+def pseudobackprop(net: Network, signals: Signals) -> Deltas:
     """delta_l = W_l^+ (delta_{l+1} * phi'(a_{l+1})). Paper, Supp. Note 15 (Proof #3)."""
     delta = {net.depth: signals.error}
     for l in range(net.depth - 1, 0, -1):
