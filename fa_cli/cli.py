@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import hydra
 from hydra._internal.utils import get_args_parser
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
@@ -123,15 +123,17 @@ def explain(error: BaseException) -> BaseException | str:
     text = str(error)
     if found := re.search(r"Could not find '(?:(.+)/)?(.+)'", text):
         group, name = found.groups()
-        options = re.findall(r"^\t(\S+)", text, re.MULTILINE)
+        options = re.findall(r"^\t(\w+)$", text, re.MULTILINE)
         return f"no {group} is called {name!r}: {suggest(name, options)}"
     if found := re.search(r"Could not override '([^']+)'", text):
         key = found[1]
         if "No match in the defaults list" in text:
             return f"{key} is added, not replaced: type +{key}=NAME"
         return f"no key is called {key}: {suggest(key, config.known_keys())}"
-    if found := re.search(r"rror parsing override '(.*)'", text):
-        return f"cannot read {found[1]!r}: expected key=value, with quotes around the word where the value has brackets or spaces"
+    if isinstance(error, OverrideParseException):
+        return f"cannot read {error.override!r}: expected key=value, in quotes where the value has brackets, commas or spaces"
+    if found := re.search(r"Multiple values for ([\w/]+)", text):
+        return f"{found[1]} has a value already: type {found[1]}=NAME without the +"
     if found := re.search(r"Ambiguous value for argument '(.*)'", text):
         return f"{found[1]}: several values: add -m to run them all, or write a list as [a,b]"
     if isinstance(error, HydraException | OmegaConfBaseException):

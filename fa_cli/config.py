@@ -26,6 +26,7 @@ FOLDER = HERE / "conf" if (HERE / "conf").is_dir() else HERE.parent / "conf"  # 
 NAMED_APART = ("experiment", "sweep", "outputs", "data_dir", "overwrite", "rule")  # overrides that a run's folder does not repeat
 WITH_OPTIONS = {"rule": RuleConfig, "dataset": DatasetConfig, "backend": BackendConfig}
 INFINITY = float("inf")
+KINDS = {"integer": "a whole number", "float": "a number", "bool": "true or false", "boolean": "true or false"}
 RANGES = {  # key: least, most, and whether the least itself is allowed
     "steps": (1, INFINITY, True),
     "epochs": (0, INFINITY, False),
@@ -222,6 +223,8 @@ def explain(error: OmegaConfBaseException) -> str:
     if isinstance(error, ConfigKeyError):
         return f"no key is called {key}: {suggest(key, known_keys())}"
     first = str(error).splitlines()[0]
+    if found := re.match(r"Value '(.*)' of type '.*' (?:could not be converted to|is not a.*?) (\w+)", first):
+        return f"{key}={found[1]}: expected {KINDS.get(found[2].lower(), found[2])}"
     return f"{key}: {first}" if key else first
 
 

@@ -5,15 +5,19 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+FEW = 16  # names that one line can list
+
 
 class UserError(Exception):
     """Shown as a single line on stderr, without a traceback; the process exits with status 1."""
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """The end of an error line about an unknown `word`: the nearest known one, then all of them."""
+    """The end of an error line about an unknown `word`: the nearest known one, and all of them where they are few."""
     known = sorted(known)
     near = difflib.get_close_matches(word, known, n=1)
+    if len(known) > FEW:
+        return f"did you mean {near[0]!r}?" if near else "`fa-run --help` shows all"
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"{hint}choose from: {', '.join(known)}"
 
