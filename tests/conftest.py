@@ -1,0 +1,27 @@
+"""What the tests share: the command as a person runs it, and one tolerance by dtype."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DATA = Path(os.environ.get("FA_DATA_DIR", "")).absolute() if os.environ.get("FA_DATA_DIR") else None
+needs_mnist = pytest.mark.skipif(not (DATA and (DATA / "mnist").is_dir()), reason="FA_DATA_DIR holds no mnist/")
+
+
+def tolerance(dtype) -> float:
+    """Relative tolerance for results of a few chained operations."""
+    return {"float32": 1e-4, "float64": 1e-10}[str(dtype)]
+
+
+@pytest.fixture
+def fa_run(tmp_path):
+    """Run the real command in an empty folder: `fa_run("rule=bp")` returns its CompletedProcess, with text output."""
+
+    def call(*words: str, **environment: str) -> subprocess.CompletedProcess:
+        command = [str(Path(sys.executable).with_name("fa-run")), *words]
+        return subprocess.run(command, cwd=tmp_path, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300)
+
+    return call
