@@ -1,0 +1,117 @@
+"""Figures of the paper, one a file; they read finished results from disk and nothing else.
+
+A figure is a function `(results) -> matplotlib Figure` that raises `Missing` where the runs it needs are not there.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from omegaconf import DictConfig
+
+from fa_cli import record, terminal
+from fa_cli.errors import UserError, suggest
+from fa_cli.registry import Registry, import_all
+
+FIGURES = Registry("figure")
+FORMATS = ("png", "pdf", "svg")
+COLOURS = {"bp": "black", "fa": "#2ca02c", "node_perturbation": "0.4", "shallow": "0.7"}  # as in the paper
+STYLES = {"bp": "-", "fa": "-", "node_perturbation": "--", "shallow": "-."}  # tells them apart in grey
+LABELS = {"bp": "Backprop", "fa": "Feedback alignment", "node_perturbation": "Reinforcement", "shallow": "Shallow"}
+LOOK = {
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "lines.linewidth": 1.5,
+    "savefig.dpi": 200,
+    "svg.hashsalt": "fa-run",
+}
+
+
+class Missing(UserError):
+    """The runs that a figure needs are not there."""
+
+
+def figure(name: str) -> Callable:
+    """Decorator that registers a figure under `name`."""
+    return FIGURES.register(name)
+
+
+def find_runs(results: Path, experiment: str, command: str) -> list[record.Run]:
+    """The finished runs of an experiment; raises Missing, with the command that makes them, if there are none."""
+    runs = record.load_all(results / experiment)
+    if not runs:
+        raise Missing(f"no finished run in {results / experiment}: type `{command}`")
+    return runs
+
+
+def by_rule(runs: list[record.Run], sparse: bool = False) -> dict[str, record.Run]:
+    """One run for each rule, in the order of COLOURS; with (`sparse`) or without absent synapses.
+
+    Of several runs the one with the shortest name is taken: that of the experiment as it stands.
+    """
+    chosen = [run for run in runs if bool(np.any(run.config["rule"]["feedback_sparsity"])) == sparse]
+    found = {run.config["rule"]["name"]: run for run in sorted(chosen, key=lambda run: len(run.folder.name), reverse=True)}
+    return {rule: found[rule] for rule in COLOURS if rule in found}
+
+
+def curves(run: record.Run, column: str, across: str = "examples") -> pd.DataFrame:
+    """One column of metrics.csv as a table, a row for each moment and a column for each seed; raises Missing if it was not measured."""
+    if column not in run.metrics:
+        raise Missing(f"{run.folder} has no column {column}: run it again with that metric, and on the test set")
+    return run.metrics.pivot(index=across, columns="seed", values=column)
+
+
+def line_with_band(axes: Axes, rule: str, x: np.ndarray, middle: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
+    """A rule's curve in its colour, with its spread."""
+    axes.plot(x, middle, color=COLOURS[rule], linestyle=STYLES[rule], label=LABELS[rule])
+    axes.fill_between(x, low, high, color=COLOURS[rule], alpha=0.25, linewidth=0)
+
+
+def letter(axes: Axes, text: str) -> None:
+    """The panel's letter, at its upper left."""
+    axes.text(-0.18, 1.04, text, transform=axes.transAxes, fontsize=12, fontweight="bold")
+
+
+def plot(cfg: DictConfig) -> None:
+    """`fa-run plot`: draw the figures that are named, else all whose results exist; raises UserError if nothing was drawn."""
+    import_all(sys.modules[__name__])
+    if cfg.format not in FORMATS:
+        raise UserError(f"format={cfg.format}: {suggest(str(cfg.format), FORMATS)}")
+    results, drawn = Path(cfg.results), []
+    if not results.is_dir():
+        raise UserError(f"results={results}: no such folder; type `fa-run +sweep=fig2` to make results, or results=DIR")
+    names = [cfg.figure] if isinstance(cfg.figure, str) else cfg.figure
+    for name in names or FIGURES:
+        draw = FIGURES.find(name)
+        try:
+            with plt.rc_context(LOOK):
+                drawing = draw(results)
+                path = results / "figures" / f"{name}.{cfg.format}"
+                save(drawing, path)
+                plt.close(drawing)
+        except Missing as missing:
+            if names:
+                raise
+            terminal.out.print(f"{name}  not drawn: {missing}")
+        else:
+            drawn.append(path)
+            terminal.out.print(f"{name}  {path}")
+    if not drawn:
+        raise UserError(f"no figure was drawn from {results}: type `fa-run +sweep=fig2`, or results=DIR")
+
+
+def save(drawing: plt.Figure, path: Path) -> None:
+    """Write a figure; the same results give the same bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dates = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
+    drawing.savefig(path, bbox_inches="tight", metadata=dates[path.suffix[1:]])
