@@ -29,7 +29,9 @@ def fig3(results: Path) -> plt.Figure:
         angles = curves(runs["fa"], "angle_to_bp_1", across="epoch")
         right.errorbar(angles.index, angles.mean(axis=1), angles.std(axis=1), color=COLOURS["fa"], capsize=2)
     right.axhline(90, color=COLOURS["shallow"], linestyle=":", linewidth=1)
-    right.set(xlabel="Epochs (60,000 examples)", ylabel=r"$\delta_{FA}\,\angle\,\delta_{BP}$ (degrees)", ylim=(0, 105), yticks=range(0, 91, 15))
+    right.set(
+        xlabel="Epochs (60,000 examples)", ylabel=r"$\delta_{FA}\,\angle\,\delta_{BP}$ (degrees)", ylim=(0, 105), yticks=range(0, 91, 15)
+    )
     right.set_xlim(0, None)
     letter(right, "b")
     return drawing
