@@ -64,7 +64,8 @@ def register() -> None:
 
 def per_rule(table: Mapping, *, _root_: DictConfig) -> Any:
     """`${per_rule:{bp: 0.1, fa: 0.2, other: 0.1}}` in YAML: the value for the run's rule."""
-    return table.get(_root_.rule.name, table.get("other"))
+    value = table.get(_root_.rule.name, table.get("other"))
+    return OmegaConf.create(value) if isinstance(value, list) else value
 
 
 def experiment_name(*, _root_: DictConfig) -> str:

@@ -54,13 +54,9 @@ def find_runs(results: Path, experiment: str, command: str) -> list[record.Run]:
     return runs
 
 
-def by_rule(runs: list[record.Run], sparse: bool = False) -> dict[str, record.Run]:
-    """One run for each rule, in the order of COLOURS; with (`sparse`) or without absent synapses.
-
-    Of several runs the one with the shortest name is taken: that of the experiment as it stands.
-    """
-    chosen = [run for run in runs if bool(np.any(run.config["rule"]["feedback_sparsity"])) == sparse]
-    found = {run.config["rule"]["name"]: run for run in sorted(chosen, key=lambda run: len(run.folder.name), reverse=True)}
+def by_rule(runs: list[record.Run]) -> dict[str, record.Run]:
+    """One run for each rule, in the order of COLOURS: of several, the one with the shortest name, the experiment as it stands."""
+    found = {run.config["rule"]["name"]: run for run in sorted(runs, key=lambda run: len(run.folder.name), reverse=True)}
     return {rule: found[rule] for rule in COLOURS if rule in found}
 
 

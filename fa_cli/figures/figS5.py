@@ -5,6 +5,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
+from fa_cli import record
 from fa_cli.figures import Missing, by_rule, figure, find_runs
 from fa_cli.figures.fig3 import COMMAND
 
@@ -14,8 +15,8 @@ GAP = 1  # pixels between two fields
 @figure("figS5")
 def figs5(results: Path) -> plt.Figure:
     """Incoming weights of 100 randomly chosen hidden units of one network; white is strongly positive, black strongly negative."""
-    all_runs = find_runs(results, "fig3_mnist", COMMAND)
-    runs, sparse = by_rule(all_runs), by_rule(all_runs, sparse=True)
+    runs = by_rule(find_runs(results, "fig3_mnist", COMMAND))
+    sparse = by_rule(record.load_all(results / "fig3_sparse"))
     fields = {}
     for title, run, when in (
         ("Before learning", runs.get("fa"), "before"),
