@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,13 @@ def tolerance(dtype) -> float:
     return {"float32": 1e-4, "float64": 1e-10}[str(dtype)]
 
 
+def run_command(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess:
+    """Run the real `fa-run` in `folder`, as a person would, with text output."""
+    command = [str(Path(sys.executable).with_name("fa-run")), *words]
+    return subprocess.run(command, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300)
+
+
 @pytest.fixture
 def fa_run(tmp_path):
-    """Run the real command in an empty folder: `fa_run("rule=bp")` returns its CompletedProcess, with text output."""
-
-    def call(*words: str, **environment: str) -> subprocess.CompletedProcess:
-        command = [str(Path(sys.executable).with_name("fa-run")), *words]
-        return subprocess.run(command, cwd=tmp_path, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300)
-
-    return call
+    """`fa_run("rule=bp")` runs the command in this test's own empty folder."""
+    return partial(run_command, tmp_path)
