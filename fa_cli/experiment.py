@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import threadpoolctl
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from fa_cli import record, terminal
@@ -35,15 +36,17 @@ def run(composed: DictConfig) -> None:
         plain = resolve(composed, typed)
         config, identity = check(plain), record.identity(plain)
         if not config.overwrite and record.finished(folder, identity):
-            terminal.show_summary(folder, record.summarise(record.load(folder).metrics), None)
-            return
-        texts = {"config.yaml": OmegaConf.to_yaml(composed), "overrides.yaml": OmegaConf.to_yaml(typed)}
-        summary, seconds = run_in(folder, config, identity, texts)
+            summary, seconds = record.summarise(record.load(folder).metrics), None
+        else:
+            texts = {"config.yaml": OmegaConf.to_yaml(composed), "overrides.yaml": OmegaConf.to_yaml(typed)}
+            summary, seconds = run_in(folder, config, identity, texts)
     except UserError:
         with contextlib.suppress(OSError):
             folder.rmdir()  # the empty one that Hydra made
         raise
     terminal.show_summary(folder, summary, seconds)
+    if hydra.mode == RunMode.RUN:
+        terminal.show_next(typed)
 
 
 def run_in(folder: Path, config: RunConfig, identity: Mapping, texts: Mapping[str, str]) -> tuple[pd.DataFrame, float]:

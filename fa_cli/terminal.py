@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -81,4 +81,15 @@ def show_summary(folder: Path, summary: pd.DataFrame, seconds: float | None) -> 
         table.add_row(row.metric, f"{row.mean:.4g}", f"{row.sd:.2g}" if row.n > 1 else "-")
     out.print(table)
     when = f"trained in {seconds:.1f} s" if seconds is not None else "finished before; overwrite=true trains it again"
-    out.print(f"{folder}  ({when})")
+    out.print(f"{shown(folder)}  ({when})")
+
+
+def shown(path: Path) -> Path:
+    """A path as a person would type it here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def show_next(words: Sequence[str]) -> None:
+    """After a run by hand: what to type next, given what was typed."""
+    next_words = "fa-run +sweep=fig2, then fa-run plot, draws Fig. 2" if not words else "fa-run plot draws the figures whose results exist"
+    out.print(f"next: {next_words}; fa-run --help shows all keys")
