@@ -125,6 +125,34 @@ def angle_w_b_unit(view: View) -> Columns:
     return {f"angle_w_b_unit_{l}": angle(view.xp, w, b) for l, (w, b) in forward_and_back(view).items()}
 
 
+@METRICS.register("weights")
+def weights(view: View) -> Columns:
+    """All elements of W_l, row by row, (S, n_{l+1} n_l), and of B_l; kept in arrays.npz. For small networks (Supp. Fig. 7, 10)."""
+    forward = {f"weights_{l}": flat(w) for l, w in enumerate(view.net.weights)}
+    return forward | {f"feedback_{l}": flat(b) for l, b in sorted(view.net.feedback.items())}
+
+
+@METRICS.register("traces")
+def traces(view: View) -> Columns:
+    """tr(B_l W_l) for each hidden layer, and tr(A^T B E) = sum of delta_1^T A x over the probe. Paper, Supp. Note 12."""
+    columns = {f"trace_b_w_{l}": (w * b).sum(axis=(1, 2)) for l, (w, b) in forward_and_back(view).items()}
+    if 1 in view.delta:
+        ax = view.net.backend.matmul(view.signals.activations[0], transpose(view.net.weights[0]))
+        columns["trace_a_b_e"] = (view.delta[1] * ax).sum(axis=(1, 2))
+    return columns
+
+
+@METRICS.register("conserved")
+def conserved(view: View) -> Columns:
+    """Norm of C = B W + W^T B^T - A A^T, which the continuous dynamics keep constant. Paper, Supp. Note 11, eq. (10)."""
+    pairs, a = forward_and_back(view), view.net.weights[0]
+    if 1 not in pairs or view.net.depth != 2:
+        return {}
+    bw = view.xp.matmul(pairs[1][1], view.net.weights[1])
+    c = bw + transpose(bw) - view.xp.matmul(a, transpose(a))
+    return norms("conserved", {1: c}, view.xp)
+
+
 def norms(name: str, arrays: dict[int, Array], xp) -> Columns:
     """Frobenius norm of each matrix."""
     return {f"{name}_{l}": xp.sqrt((array * array).sum(axis=(1, 2))) for l, array in arrays.items()}

@@ -1,6 +1,6 @@
-"""Sources of examples, one a file. A dataset is a function `(setting, **options)` that returns a `Stream` or `Images`.
+"""Sources of examples, one a file. A dataset is a function `(setting, **options)` that returns a `Stream`, `Fixed` or `Images`.
 
-Both offer the same: `batch(step)`, the training examples of one step; `probe`, a small fixed held-out batch; `heldout()`, all
+All offer the same: `batch(step)`, the training examples of one step; `probe`, a small fixed held-out batch; `heldout()`, all
 held-out examples a piece at a time; `steps_per_epoch` (None for an endless stream); `checksums` of the files behind it.
 """
 
@@ -50,6 +50,14 @@ class Setting(NamedTuple):
     backend: Backend
     data_dir: str
 
+    def must_fit(self, inputs: int, outputs: int, what: str) -> None:
+        """Raise UserError unless the network goes from `inputs` to `outputs` units."""
+        if (self.inputs, self.outputs) != (inputs, outputs):
+            raise UserError(
+                f"model.sizes goes from {self.inputs} to {self.outputs} units, but {what} goes from {inputs} to {outputs}: "
+                f"type model.sizes=[{inputs},...,{outputs}]"
+            )
+
 
 class Batch(NamedTuple):
     """Examples of all seeds; the first axis has length 1 where the seeds share them."""
@@ -80,6 +88,27 @@ class Stream:
         yield self.probe
 
 
+class Fixed:
+    """A few examples, x (S or 1, N, n_0) and target (S or 1, N, n_L), all shown at every step and held out as well."""
+
+    steps_per_epoch = None
+    heldout_name = "test"
+
+    def __init__(self, setting: Setting, x: np.ndarray, target: np.ndarray):
+        if setting.batch_size != x.shape[1]:
+            raise UserError(f"batch_size={setting.batch_size}: this task shows all its examples at once: type batch_size={x.shape[1]}")
+        self.probe = Batch(*(setting.backend.to_device(array) for array in (x, target)))
+        self.checksums = {}
+
+    def batch(self, step: int) -> Batch:
+        """All examples."""
+        return self.probe
+
+    def heldout(self) -> Iterator[Batch]:
+        """The same."""
+        yield self.probe
+
+
 class ImageFiles(NamedTuple):
     """A classification problem as it lies on disk; uint8 pixels, (examples, pixels), and integer labels."""
 
@@ -104,11 +133,7 @@ class Images:
         if validation:
             train, test, labels, test_labels = train[:-validation], train[-validation:], labels[:-validation], labels[-validation:]
         classes = int(labels.max()) + 1
-        if (setting.inputs, setting.outputs) != (train.shape[1], classes):
-            raise UserError(
-                f"model.sizes goes from {setting.inputs} to {setting.outputs} units, but these images have {train.shape[1]} pixels "
-                f"and {classes} classes: type model.sizes=[{train.shape[1]},100,{classes}], say"
-            )
+        setting.must_fit(train.shape[1], classes, "these images")
         if setting.batch_size > len(train):
             raise UserError(f"batch_size={setting.batch_size}: there are only {len(train)} training images; type a smaller one")
         self.setting, self.backend = setting, setting.backend
