@@ -51,7 +51,7 @@ class Backend:
     def accumulate(self, weights: Array, d: Array, h: Array, rate: float, keep: float = 1.0) -> None:
         """In place `weights = keep * weights + rate * sum over the batch of d h^T`.
 
-        Shapes: weights (S, n_{l+1}, n_l), d (S, N, n_{l+1}), h (S, N, n_l).
+        Shapes: weights (S, n_{l+1}, n_l), d (S, N, n_{l+1}), h (S or 1, N, n_l).
         """
         if keep != 1.0:
             weights *= keep
@@ -95,6 +95,8 @@ class NumpyBackend(Backend):
         """As in Backend."""
         if d.shape[1] * weights[0].size < LARGE:
             return super().accumulate(weights, d, h, rate, keep)
+
+        h = np.broadcast_to(h, (len(weights), *h.shape[1:]))
 
         def add(s):  # BLAS sees the transposes, which are Fortran-ordered: W^T = keep W^T + rate h^T d, in place
             self.gemm(rate, h[s].T, d[s].T, keep, weights[s].T, trans_b=True, overwrite_c=True)

@@ -97,11 +97,9 @@ def build(model: ModelConfig, backend: Backend, seeds: Sequence[int]) -> Network
     sizes, layers = model.sizes, range(len(model.sizes) - 1)
     shapes = {l: (sizes[l + 1], sizes[l]) for l in layers}
     masks = draw_masks("weight_mask", shapes, per_layer("model.sparsity", model.sparsity, layers), seeds)
-    if model.weights is None:
-        scales = per_layer("model.weight_scale", model.weight_scale, layers)
-        weights = draw("weights", shapes, scales, model.weight_distribution, seeds)
-    else:
-        weights = literal("model.weights", dict(zip(layers, model.weights, strict=False)), shapes, seeds)
+    scales = per_layer("model.weight_scale", model.weight_scale, layers)
+    weights = draw("weights", shapes, scales, model.weight_distribution, seeds)
+    weights |= literal("model.weights", model.weights, shapes, seeds)
     weights = {l: weights[l] * masks[l] if l in masks else weights[l] for l in layers}
     biases = draw("biases", {l: (sizes[l + 1],) for l in layers}, dict.fromkeys(layers, model.bias_scale), "uniform", seeds)
     return Network(
@@ -117,11 +115,9 @@ def build(model: ModelConfig, backend: Backend, seeds: Sequence[int]) -> Network
 
 def build_feedback(config: RuleConfig, shapes: Mapping[int, tuple], backend: Backend, seeds: Sequence[int]) -> dict[int, Array]:
     """The fixed random feedback matrices B_l of all seeds, by the hidden layer l that each feeds; `shapes` as the rule says."""
-    if config.feedback is None:
-        scales = per_layer("rule.feedback_scale", config.feedback_scale, shapes)
-        feedback = draw("feedback", shapes, scales, config.feedback_distribution, seeds)
-    else:
-        feedback = literal("rule.feedback", dict(zip(shapes, config.feedback, strict=False)), shapes, seeds)
+    scales = per_layer("rule.feedback_scale", config.feedback_scale, shapes)
+    feedback = draw("feedback", shapes, scales, config.feedback_distribution, seeds)
+    feedback |= literal("rule.feedback", config.feedback, shapes, seeds)
     masks = draw_masks("feedback_mask", shapes, per_layer("rule.feedback_sparsity", config.feedback_sparsity, shapes), seeds)
     return {l: backend.to_device(feedback[l] * masks[l] if l in masks else feedback[l]) for l in shapes}
 
@@ -149,12 +145,18 @@ def draw_masks(purpose: str, shapes: Mapping, absent: Mapping, seeds: Sequence[i
     return {l: np.stack([one(seed, l) for seed in seeds]) for l in shapes if absent[l] > 0}
 
 
-def literal(key: str, matrices: Mapping, shapes: Mapping, seeds: Iterable[int]) -> dict[int, np.ndarray]:
-    """Matrices written out in YAML, the same for every seed; raises UserError where a shape does not fit."""
+def literal(key: str, matrices: Sequence | None, shapes: Mapping, seeds: Iterable[int]) -> dict[int, np.ndarray]:
+    """Matrices written out in YAML, the same for every seed; null keeps one random. Raises UserError where a shape does not fit."""
+    if matrices is None or not shapes:
+        return {}
+    if not isinstance(matrices, list) or len(matrices) != len(shapes):
+        raise UserError(f"{key}: expected a list of {len(shapes)} matrices, one for each layer, or null for a random one")
     result = {}
-    for l, shape in shapes.items():
+    for (l, shape), rows in zip(shapes.items(), matrices, strict=True):
+        if rows is None:
+            continue
         try:
-            matrix = np.array(matrices.get(l), dtype=float)
+            matrix = np.array(rows, dtype=float)
         except (TypeError, ValueError):
             raise UserError(f"{key}: matrix {l} is not a matrix of numbers: write it as [[row], [row]]") from None
         if matrix.shape != shape:

@@ -78,7 +78,7 @@ def loss(view: View) -> Columns:
 def nse(view: View) -> Columns:
     """Squared error over that of predicting the sample mean. Paper, Methods, "Normalized squared error", eq. (2)-(4)."""
     held = view.performance
-    return {"nse": held["squared"] / held["variation"]}
+    return {"nse": held["squared"] / view.xp.where(held["variation"] > 0, held["variation"], float("nan"))}
 
 
 @METRICS.register("test_error")
@@ -127,9 +127,39 @@ def angle_w_b_unit(view: View) -> Columns:
 
 @METRICS.register("weights")
 def weights(view: View) -> Columns:
-    """All elements of W_l, row by row, (S, n_{l+1} n_l), and of B_l; kept in arrays.npz. For small networks (Supp. Fig. 7, 10)."""
-    forward = {f"weights_{l}": flat(w) for l, w in enumerate(view.net.weights)}
-    return forward | {f"feedback_{l}": flat(b) for l, b in sorted(view.net.feedback.items())}
+    """All elements of W_l, row by row, (S, n_{l+1} n_l), of b_l and of B_l; kept in arrays.npz. For small networks (Supp. Fig. 7, 10)."""
+    forward = {f"weights_{l}": flat(w).copy() for l, w in enumerate(view.net.weights)}
+    biases = {f"biases_{l}": b.copy() for l, b in enumerate(view.net.biases or [])}
+    return forward | biases | {f"feedback_{l}": flat(b) for l, b in sorted(view.net.feedback.items())}
+
+
+@METRICS.register("jacobian")
+def jacobian(view: View) -> Columns:
+    """Jacobian of the flow of all parameters, (S, P * P), by central differences; kept in arrays.npz. Paper, Supp. Note 16.
+
+    The flow is what an update at eta = 1 on the probe adds to the parameters, in the order W_{L-1}, b_{L-1}, .. W_0, b_0. For tiny networks
+    with biases.
+    """
+    net, size = view.net, 1e-4
+    ordered = [array for l in reversed(range(net.depth)) for array in (net.weights[l], net.biases[l])]
+
+    def flow() -> Array:
+        signals = observe(net, view.data.probe.x, view.data.probe.target)
+        delta, changes = view.deltas(net, signals), []
+        for l in reversed(range(net.depth)):
+            d = delta[l + 1] * signals.slopes[l + 1]
+            changes += [flat(view.xp.matmul(transpose(d), signals.activations[l])), d.sum(axis=1)]
+        return view.xp.concatenate(changes, axis=1)
+
+    def nudged(element: Array, by: float) -> Array:
+        element += by
+        moved = flow()
+        element -= by
+        return moved
+
+    views = [array.reshape(len(array), -1)[:, k] for array in ordered for k in range(array[0].size)]
+    columns = [(nudged(element, size) - nudged(element, -size)) / (2 * size) for element in views]
+    return {"jacobian": flat(view.xp.stack(columns, axis=-1))}
 
 
 @METRICS.register("traces")

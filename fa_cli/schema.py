@@ -24,7 +24,7 @@ class ModelConfig:
     weight_scale: Any = 0.1  # omega: range of a uniform, or sd of a normal distribution; one, or one for each W_l
     weight_distribution: str = "uniform"  # or normal
     sparsity: Any = 0.0  # fraction of the elements that W_l lacks; one, or one for each W_l
-    weights: Any = None  # literal matrices [W_0, W_1, ...] in place of random ones
+    weights: Any = None  # literal matrices [W_0, W_1, ...] in place of random ones; null for one that stays random
 
 
 @dataclass

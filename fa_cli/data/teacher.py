@@ -1,5 +1,7 @@
 """Function fitting with a target network, Fig. 3d and Supp. Notes 3 and 8."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from fa_cli.data import Setting, Stream, dataset
@@ -17,9 +19,8 @@ def teacher(setting: Setting, sizes: list[int], target_scale: float) -> Stream:
 
     def layers(seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
         rng = generator(seed, "target")
-        return [
-            tuple(rng.uniform(-target_scale, target_scale, shape) for shape in ((m, n), m)) for n, m in zip(sizes, sizes[1:], strict=False)
-        ]
+        shapes = [((m, n), m) for n, m in pairwise(sizes)]
+        return [(rng.uniform(-target_scale, target_scale, w), rng.uniform(-target_scale, target_scale, b)) for w, b in shapes]
 
     targets = [layers(seed) for seed in setting.seeds]
 
