@@ -161,6 +161,11 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < INFINITY
 
 
+def is_pair(value: Any) -> bool:
+    """Whether a value is a list of two numbers of at least 0."""
+    return isinstance(value, list) and len(value) == 2 and all(is_number(v) and v >= 0 for v in value)
+
+
 def check_values(config: RunConfig) -> None:
     """Raise UserError for the first value of a typed config that is out of range or an unknown name."""
     for key, (least, most, inclusive) in RANGES.items():
@@ -181,7 +186,7 @@ def check_values(config: RunConfig) -> None:
         if not all(is_number(v) and 0 <= v < 1 for v in (value if isinstance(value, list) else [value])):
             raise UserError(f"{key}={value}: expected fractions from 0 to below 1")
     per_layer("model.weight_scale", config.model.weight_scale, range(len(sizes) - 1))
-    if not all(len(pair) == 2 and pair[0] >= 0 and pair[1] >= 0 for pair in config.optimizer.schedule):
+    if not all(map(is_pair, config.optimizer.schedule)):
         raise UserError(
             f"optimizer.schedule={config.optimizer.schedule}: expected pairs of when and rate, such as [[20,0.001],[40,0.0001]]"
         )

@@ -60,7 +60,7 @@ class OptimizerConfig:
     """How the three-factor update changes the parameters."""
 
     learning_rate: float = 0.01  # eta: the update is summed over the batch, then times eta
-    schedule: list[list[float]] = field(default_factory=list)  # [[when, rate], ...]: rate from epoch (or step) `when` on
+    schedule: list[Any] = field(default_factory=list)  # [[when, rate], ...]: rate from epoch (or step) `when` on
     weight_decay: float = 0.0  # W *= 1 - learning_rate * weight_decay for every example
     momentum: float = 0.0  # v = momentum * v + update; W += v (Supp. Note 8)
 
