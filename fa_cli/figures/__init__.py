@@ -67,6 +67,14 @@ def curves(run: record.Run, column: str, across: str = "examples") -> pd.DataFra
     return run.metrics.pivot(index=across, columns="seed", values=column)
 
 
+def log_band(axes: Axes, run: record.Run, label: str | None, colour: str, line: str, column: str = "nse") -> None:
+    """A run's curve for a logarithmic axis: geometric mean over seeds, and one s.d. of the logarithm."""
+    logs = np.log10(curves(run, column))
+    middle, spread = logs.mean(axis=1), logs.std(axis=1).fillna(0)
+    axes.plot(logs.index, 10**middle, color=colour, linestyle=line, label=label)
+    axes.fill_between(logs.index, 10 ** (middle - spread), 10 ** (middle + spread), color=colour, alpha=0.25, linewidth=0)
+
+
 def line_with_band(axes: Axes, rule: str, x: np.ndarray, middle: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
     """A rule's curve in its colour, with its spread."""
     axes.plot(x, middle, color=COLOURS[rule], linestyle=STYLES[rule], label=LABELS[rule])

@@ -5,7 +5,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from fa_cli.figures import COLOURS, Missing, by_rule, curves, figure, find_runs, letter, line_with_band
+from fa_cli.figures import COLOURS, LABELS, STYLES, Missing, by_rule, curves, figure, find_runs, letter, line_with_band, log_band
 
 COMMAND = "fa-run +sweep=fig2"
 WINDOW = 10  # examples
@@ -21,9 +21,7 @@ def fig2(results: Path) -> plt.Figure:
     drawing, (left, right) = plt.subplots(1, 2, figsize=(7, 2.8), layout="constrained")
 
     for rule, run in runs.items():
-        logs = np.log10(curves(run, "nse"))
-        middle, spread = logs.mean(axis=1), logs.std(axis=1).fillna(0)
-        line_with_band(left, rule, logs.index, 10**middle, 10 ** (middle - spread), 10 ** (middle + spread))
+        log_band(left, run, LABELS[rule], COLOURS[rule], STYLES[rule])
     left.set(yscale="log", xlabel="Number of examples", ylabel="NSE", xlim=(0, None))
     left.legend()
     letter(left, "a")
