@@ -115,6 +115,8 @@ def build(model: ModelConfig, backend: Backend, seeds: Sequence[int]) -> Network
 
 def build_feedback(config: RuleConfig, shapes: Mapping[int, tuple], backend: Backend, seeds: Sequence[int]) -> dict[int, Array]:
     """The fixed random feedback matrices B_l of all seeds, by the hidden layer l that each feeds; `shapes` as the rule says."""
+    if not shapes:
+        return {}
     scales = per_layer("rule.feedback_scale", config.feedback_scale, shapes)
     feedback = draw("feedback", shapes, scales, config.feedback_distribution, seeds)
     feedback |= literal("rule.feedback", config.feedback, shapes, seeds)

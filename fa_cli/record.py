@@ -142,9 +142,9 @@ class Recorder:
         return pd.DataFrame(columns)
 
     def unit_arrays(self) -> dict[str, np.ndarray]:
-        """Metrics of single units, (rows, S, n_l), and the steps of their rows."""
-        names = dict.fromkeys(name for metrics in self.metrics for name, values in metrics.items() if values.ndim > 1)
-        arrays = {name: np.stack([row[name] for row in self.metrics if name in row]) for name in names}
+        """Metrics of single units, (rows, S, n_l), nan where not measured, and the steps of the rows."""
+        nothing = {name: np.full_like(values, np.nan) for metrics in self.metrics for name, values in metrics.items() if values.ndim > 1}
+        arrays = {name: np.stack([row.get(name, nothing[name]) for row in self.metrics]) for name in nothing}
         return arrays | ({"step": np.array(self.rows["step"])} if arrays else {})
 
     def finish(self, arrays: Mapping[str, np.ndarray], composed: Mapping[str, str], manifest: Mapping) -> pd.DataFrame:

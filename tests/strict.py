@@ -8,7 +8,8 @@ import numpy as np
 from fa_cli.backend import Backend
 
 IN_CUPY = {
-    "abs", "arange", "arccos", "argmax", "asarray", "broadcast_to", "clip", "concatenate", "degrees", "empty", "exp", "eye", "isfinite", "matmul",
+    "abs", "arange", "arccos", "argmax", "asarray", "broadcast_to", "clip", "concatenate",
+    "degrees", "empty", "exp", "eye", "isfinite", "matmul",
     "maximum", "mean", "multiply", "sqrt", "stack", "sum", "take", "tanh", "where", "zeros", "zeros_like",
 }  # fmt: skip
 

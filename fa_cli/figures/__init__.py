@@ -91,15 +91,16 @@ def plot(cfg: DictConfig) -> None:
     import_all(sys.modules[__name__])
     if cfg.format not in FORMATS:
         raise UserError(f"format={cfg.format}: {suggest(str(cfg.format), FORMATS)}")
+    names = [cfg.figure] if isinstance(cfg.figure, str) else cfg.figure
+    for name in names or []:
+        FIGURES.find(name)
     results, drawn = Path(cfg.results), []
     if not results.is_dir():
         raise UserError(f"results={results}: no such folder; type `fa-run +sweep=fig2` to make results, or results=DIR")
-    names = [cfg.figure] if isinstance(cfg.figure, str) else cfg.figure
     for name in names or FIGURES:
-        draw = FIGURES.find(name)
         try:
             with plt.rc_context(LOOK):
-                drawing = draw(results)
+                drawing = FIGURES[name](results)
                 path = results / "figures" / f"{name}.{cfg.format}"
                 save(drawing, path)
                 plt.close(drawing)

@@ -13,7 +13,7 @@ COMMAND = "fa-run +sweep=figS7"
 
 @figure("figS7")
 def figs7(results: Path) -> plt.Figure:
-    """a: mean squared error of a 2-2-1 network (median and quartiles over starts of W_0), b: of a 2-25-1 network; c: W against B after it."""
+    """a: mean squared error of a 2-2-1 network, b: of a 2-25-1 network, median and quartiles over seeds; c: W against B there."""
     drawing, (left, middle, right) = plt.subplots(1, 3, figsize=(7.2, 2.5), layout="constrained")
     for axes, experiment, name in ((left, "figS7_small", "a"), (middle, "figS7_large", "b")):
         runs = by_rule(find_runs(results, experiment, COMMAND))
