@@ -43,7 +43,16 @@ def data(cfg: DictConfig) -> None:
     errors.attempt(fetch.run, cfg)
 
 
-SUBCOMMANDS = {"plot": plot, "data": data}
+@hydra.main(version_base="1.3", config_path=CONF, config_name="report")
+def report(cfg: DictConfig) -> None:
+    """Judge the paper's claims."""
+    from fa_cli import errors
+    from fa_cli import report as judging
+
+    errors.attempt(judging.run, cfg)
+
+
+SUBCOMMANDS = {"plot": plot, "report": report, "data": data}
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ LOG_SECONDS = 30.0  # between two lines in a log
 SHOWN = ("validation_error", "test_error", "nse", "loss")  # the first of these that is measured is shown
 
 out = Console(highlight=False, soft_wrap=True, markup=False)
+tables = Console(highlight=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
