@@ -346,10 +346,10 @@ def distance_to_gauss_newton(run: Run) -> np.ndarray:
 
 @criterion("T3.1")
 def theorem_3(runs: Runs) -> Judgement:
-    """The relative difference falls tenfold with each tenfold smaller eta, to 20 %."""
+    """The relative difference halves with eta, to 10 %."""
     coarse, middle, fine = (distance_to_gauss_newton(run) for run in runs.values())
-    met = (abs(10 * fine / middle - 1) < 0.2) & (abs(10 * middle / coarse - 1) < 0.5)
-    return shape({"eta 0.001": fine, "eta 0.01": middle, "eta 0.1": coarse}, met, "falls in proportion to eta")
+    met = (abs(fine / middle - 0.5) < 0.05) & (abs(middle / coarse - 0.5) < 0.05)
+    return shape({"eta 0.00025": fine, "eta 0.0005": middle, "eta 0.001": coarse}, met, "halves with eta, to 10 %")
 
 
 def scalar_jacobian(run: Run, feedback: np.ndarray) -> np.ndarray:

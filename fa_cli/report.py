@@ -130,7 +130,8 @@ def explain(verdict: Verdict) -> None:
 
 def markdown(table: pd.DataFrame) -> str:
     """The report as a Markdown table."""
-    lines = ["# What of the paper was reproduced", "", f"{count(table)}.", "", f"| {' | '.join(COLUMNS)} |", "| --- " * len(COLUMNS) + "|"]
+    heading = [f"| {' | '.join(COLUMNS)} |", "| --- " * len(COLUMNS) + "|"]
+    lines = ["# What of the paper was reproduced", "", f"{count(table)}.", "", *heading]
     lines += ["| " + " | ".join(str(value).replace("|", "\\|") for value in values) + " |" for values in table.itertuples(index=False)]
     return "\n".join(lines) + "\n"
 
@@ -170,8 +171,8 @@ def html_row(verdict: Verdict, results: Path) -> str:
     below = "<br>".join(filter(None, details))
     kind = verdict.verdict.replace(" ", "-")
     return (
-        f"<tr><td><b>{cells['id']}</b> {cells['claim']}<div class=provenance>{below}</div><td>{cells['paper']}<td>{measured}<td>{cells['n']}"
-        f"<td class={kind}>{verdict.verdict}</tr>"
+        f"<tr><td><b>{cells['id']}</b> {cells['claim']}<div class=provenance>{below}</div>"
+        f"<td>{cells['paper']}<td>{measured}<td>{cells['n']}<td class={kind}>{verdict.verdict}</tr>"
     )
 
 

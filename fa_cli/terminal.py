@@ -1,6 +1,7 @@
 """What a person sees while a run goes on and when it is done: a bar on a terminal, plain lines in a log."""
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ LOG_SECONDS = 30.0  # between two lines in a log
 SHOWN = ("validation_error", "test_error", "nse", "loss")  # the first of these that is measured is shown
 
 out = Console(highlight=False, soft_wrap=True, markup=False)
-tables = Console(highlight=False)
+tables = Console(highlight=False, width=None if sys.stdout.isatty() else 130)
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
