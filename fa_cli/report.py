@@ -132,13 +132,15 @@ def markdown(table: pd.DataFrame) -> str:
     """The report as a Markdown table."""
     heading = [f"| {' | '.join(COLUMNS)} |", "| --- " * len(COLUMNS) + "|"]
     lines = ["# What of the paper was reproduced", "", f"{count(table)}.", "", *heading]
-    lines += ["| " + " | ".join(str(value).replace("|", "\\|") for value in values) + " |" for values in table.itertuples(index=False)]
+    for values in table.itertuples(index=False):
+        lines.append("| " + " | ".join(str(value).replace("|", "\\|") for value in values) + " |")
     return "\n".join(lines) + "\n"
 
 
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 1100px; margin: 2em auto; padding: 0 1em; color: #222 }
-table { border-collapse: collapse; width: 100% } td, th { text-align: left; padding: .3em .6em; border-bottom: 1px solid #ddd; vertical-align: top }
+table { border-collapse: collapse; width: 100% }
+td, th { text-align: left; padding: .3em .6em; border-bottom: 1px solid #ddd; vertical-align: top }
 img { max-width: 100% } .provenance { color: #666; font-size: 12px } code { background: #f3f3f3 }
 .reproduced { color: #1a7f37; font-weight: 600 } .close { color: #9a6700; font-weight: 600 }
 .not-reproduced { color: #b3261e; font-weight: 600 } .not-run { color: #888 }
