@@ -65,12 +65,18 @@ def main() -> None:
     except KeyboardInterrupt as interrupt:
         errors.complain(str(interrupt) or "stopped")
         sys.exit(130)
-    except (UserError, OSError, MemoryError, HydraException, OmegaConfBaseException) as error:
-        if traceback:
+    except Exception as error:
+        if traceback or not a_person_caused(error):
             raise
         errors.complain(explain(error))
         sys.exit(1)
     sys.exit(1 if errors.failures else 0)
+
+
+def a_person_caused(error: Exception) -> bool:
+    """Whether an error is told in one line; any other is a mistake in the code and keeps its traceback."""
+    known = (UserError, OSError, MemoryError, HydraException, OmegaConfBaseException)
+    return isinstance(error, known) or "Config group override" in str(error)
 
 
 def command(words: list[str]) -> None:
@@ -143,6 +149,10 @@ def explain(error: BaseException) -> BaseException | str:
         return f"cannot read {error.override!r}: expected key=value, in quotes where the value has brackets, commas or spaces"
     if found := re.search(r"Multiple values for ([\w/]+)", text):
         return f"{found[1]} has a value already: type {found[1]}=NAME without the +"
+    if "Config group override" in text:  # model=null
+        return "a group cannot be null: type GROUP=NAME, such as model=linear; `fa-run --help` lists the names"
+    if found := re.search(r"Missing mandatory value: (\w+)\.name", text):  # ~rule
+        return f"the run has no {found[1]}: type {found[1]}=NAME; `fa-run --help` lists the names"
     if found := re.search(r"Ambiguous value for argument '(.*)'", text):
         return f"{found[1]}: several values: add -m to run them all, or write a list as [a,b]"
     if isinstance(error, HydraException | OmegaConfBaseException):

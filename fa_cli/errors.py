@@ -13,11 +13,11 @@ class UserError(Exception):
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """The end of an error line about an unknown `word`: the nearest known one, and all of them where they are few."""
+    """The end of an error line about an unknown `word`: the nearest known one, all where they are few, else some."""
     known = sorted(known)
     near = difflib.get_close_matches(word, known, n=1)
     if len(known) > FEW:
-        return f"did you mean {near[0]!r}?" if near else "`fa-run --help` shows all"
+        return f"did you mean {near[0]!r}?" if near else f"choose one such as {', '.join(known[:5])}"
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"{hint}choose from: {', '.join(known)}"
 

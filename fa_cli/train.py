@@ -1,6 +1,7 @@
 """The training loop: forward pass, error, hidden signals, three-factor update, and a measurement now and then."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -41,13 +42,13 @@ def train(config: RunConfig, net: Network, data, phases: Sequence[Phase], seeds:
     noise, probe_noise = perturbations(config, net, data, seeds)
     time_unit = data.steps_per_epoch if config.epochs else 1
     first = recorder.restore(net, velocity)
-    with np.errstate(all="ignore"):  # overflow is found where it matters: by `check_finite`, at the next measurement
+    with np.errstate(all="ignore"), divergence_told(net, seeds, config):
         for index, phase in enumerate(phases):
             net.feedback = phase.feedback
             for step in recorder.steps(max(first, phase.start), phase.stop):
                 if recorder.due(step) or step == phase.start:
                     recorder.add(step, index, measure(config, net, data, phase, probe_noise))
-                    check_finite(net, seeds, step, config)
+                    check_finite(net, seeds, config, step)
                 if recorder.must_save():
                     recorder.save(step, net, velocity)
 
@@ -57,7 +58,7 @@ def train(config: RunConfig, net: Network, data, phases: Sequence[Phase], seeds:
                 delta = phase.deltas(net, signals, xi)
                 recorder.audit(step, net, batch, xi)
                 update(net, signals, delta, config.optimizer, learning_rate(config.optimizer, step / time_unit), phase.frozen, velocity)
-        check_finite(net, seeds, phase.stop, config)
+        check_finite(net, seeds, config, phase.stop)
         recorder.audit(phase.stop, net)
         recorder.add(phase.stop, index, measure(config, net, data, phase, probe_noise))
     if config.record.keep_checkpoint:
@@ -90,11 +91,19 @@ def perturbations(config: RunConfig, net: Network, data, seeds: Sequence[int]) -
     return (lambda step: dict(zip(hidden, training(step), strict=True))), dict(zip(hidden, probe, strict=True))
 
 
-def check_finite(net: Network, seeds: Sequence[int], step: int, config: RunConfig) -> None:
+def check_finite(net: Network, seeds: Sequence[int], config: RunConfig, step: int | None = None) -> None:
     """Raise UserError if the output weights of a seed are no longer numbers."""
     finite = net.backend.to_host(net.backend.xp.isfinite(net.weights[-1].sum(axis=(1, 2))))
     if not finite.all():
-        seed = seeds[int(np.argmin(finite))]
-        raise UserError(
-            f"seed {seed} diverged before step {step} with optimizer.learning_rate={config.optimizer.learning_rate:g}: type a smaller one"
-        )
+        seed, when = seeds[int(np.argmin(finite))], f" before step {step}" if step is not None else ""
+        raise UserError(f"seed {seed} diverged{when} with optimizer.learning_rate={config.optimizer.learning_rate:g}: type a smaller one")
+
+
+@contextmanager
+def divergence_told(net: Network, seeds: Sequence[int], config: RunConfig) -> Iterator[None]:
+    """Where a rule inverts weights that are no longer numbers, say so as `check_finite` does."""
+    try:
+        yield
+    except np.linalg.LinAlgError:
+        check_finite(net, seeds, config)
+        raise UserError("the weights cannot be inverted any more: type a smaller optimizer.learning_rate") from None

@@ -48,6 +48,11 @@ MISTAKES = [  # words, the culprit, the remedy
     (["plot", "figure=fig99"], "'fig99'", "fig2"),
     (["plot", "results=nowhere"], "results=nowhere", "results=DIR"),
     (["plot", "results=.", "format=bmp"], "format=bmp", "png"),
+    (["model=null"], "null", "GROUP=NAME"),
+    (["~rule"], "no rule", "rule=NAME"),
+    (["rule=pseudobackprop", "dtype=float32", "steps=50"], "learning_rate", "smaller"),
+    (["batch_size=2000", "record.every=10"], "learning_rate=0.01", "smaller"),
+    (["report", "results=.", "claim=X9"], "'X9'", "such as F2.1"),
     (["data", "imagenet"], "'imagenet'", "mnist"),
 ]
 
