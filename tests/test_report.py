@@ -11,10 +11,9 @@ from conftest import run_command
 from fa_cli.judge import CRITERIA
 from fa_cli.report import COLUMNS, claims, judge, row
 
-IDS = """
-F2.1 F2.2 F2.3 F2.4 F2.5 F2.6 F3.1 F3.2 F3.3 F3.4 F3.5 F3.6 F3.7 F3.8 F4.1 F5.1 F5.2 F5.3 S5.1 S6.1 S6.2 S6.3 S7.1 S7.2 S7.3 S8.1 S9.1 S10.1 S10.2 S11.1
-S11.2 S11.3 S12.1 S13.1 S14.1 N5.1 N5.2 N5.3 N5.4 N5.5 N5.6 N5.7 N5.8 N5.9 N5.10 N5.11 N6.1 N6.2 N6.3 N7.1 N7.2 N9.1 N9.2 N9.3 N9.4 T1.1 T1.2 T2.1 T3.1 T4.1
-""".split()
+COUNTS = {"F2": 6, "F3": 8, "F4": 1, "F5": 3, "S5": 1, "S6": 3, "S7": 3, "S8": 1, "S9": 1, "S10": 2, "S11": 3, "S12": 1, "S13": 1, "S14": 1}
+COUNTS |= {"N5": 11, "N6": 3, "N7": 2, "N9": 4, "T1": 2, "T2": 1, "T3": 1, "T4": 1}
+IDS = [f"{group}.{k}" for group, count in COUNTS.items() for k in range(1, count + 1)]
 
 
 def make_run(folder, finals, column="nse", done=True):

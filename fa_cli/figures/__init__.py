@@ -28,6 +28,8 @@ LABELS = {"bp": "Backprop", "fa": "Feedback alignment", "node_perturbation": "Re
 LOOK = {
     "font.family": "sans-serif",
     "font.size": 9,
+    "axes.formatter.limits": (-4, 4),
+    "axes.formatter.use_mathtext": True,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "legend.frameon": False,

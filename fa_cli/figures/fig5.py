@@ -32,7 +32,7 @@ def fig5(results: Path) -> plt.Figure:
     left.plot(whole.index, unit_angles(run)[:, :UNITS], color="black", linewidth=0.4, alpha=0.7)
     left.plot(whole.index, whole, color="blue", linewidth=2.5)
     left.axhline(90, color="0.7", linestyle=":", linewidth=1)
-    left.set(xlabel="Number of examples", ylabel=r"$W\,\angle\,B^T$ (degrees)", ylim=(0, 120), yticks=range(0, 121, 30), xlim=(0, None))
+    left.set(xlabel="Number of examples", ylabel=r"$W\,\angle\,B^T$ (degrees)", ylim=(0, 180), yticks=range(0, 181, 45), xlim=(0, None))
     letter(left, "a")
 
     phases = only(results, "fig5_phases")
@@ -42,7 +42,7 @@ def fig5(results: Path) -> plt.Figure:
     ends = [*starts.iloc[1:], nse.index[-1]]
     for phase, (start, end) in enumerate(zip(starts, ends, strict=True)):
         right.axvline(start, color="0.5", linestyle=":", linewidth=1)
-        right.text((start + end) / 2, 1.18, PHASES[phase], ha="center")
+        right.text((start + end) / 2, 1.18, PHASES[phase], ha="center", fontsize=7)
     right.set(xlabel="Number of examples", ylabel="NSE", ylim=(0, 1.25), xlim=(0, nse.index[-1]))
     letter(right, "c")
     return drawing
@@ -72,7 +72,7 @@ def figs14(results: Path) -> plt.Figure:
     run = only(results, "figS14")
     switch = run.metrics.loc[run.metrics["phase"] == 1, "examples"].min()
     log_band(axes, run, None, "#2ca02c", "-")
-    axes.axvspan(0, switch, color="0.93", zorder=0)
+    axes.axvspan(0, switch, color="0.93", linewidth=0, zorder=0)
     for middle, text in ((switch / 2, "Backprop"), ((switch + run.metrics["examples"].max()) / 2, "Feedback alignment")):
         axes.text(middle, 1.02, text, ha="center", transform=axes.get_xaxis_transform())
     axes.set(yscale="log", xlabel="Number of examples", ylabel="NSE", xlim=(0, None))
