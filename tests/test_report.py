@@ -111,7 +111,7 @@ def test_the_command(tmp_path):
     page = (tmp_path / "outputs" / "report.html").read_text()
     assert "data:image/png;base64," in page and "src=http" not in page and 'src="http' not in page
     assert "fa-run +sweep=fig3d" in page and "numpy" in page
-    assert (tmp_path / "outputs" / "report.md").read_text().count("\n| ") == len(IDS) + 2 - 1
+    assert (tmp_path / "outputs" / "report.md").read_text().count("\n| ") == len(IDS) + 2  # heading and rule
 
     explained = run_command(tmp_path, "report", "claim=F2.6").stdout
     assert "n = 20" in explained and "final mean > 5 degrees" in explained and "fig2/rule=fa" in explained

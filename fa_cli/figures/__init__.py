@@ -1,8 +1,10 @@
 """Figures of the paper, one a file; they read finished results from disk and nothing else.
 
-A figure is a function `(results) -> matplotlib Figure` that raises `Missing` where the runs it needs are not there.
+A figure is a function `(results, **options) -> matplotlib Figure` that raises `Missing` where the runs it needs are not there; its
+options are keys of conf/plot.yaml, and part of its file's name.
 """
 
+import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -96,14 +98,15 @@ def plot(cfg: DictConfig) -> None:
     names = [cfg.figure] if isinstance(cfg.figure, str) else cfg.figure
     for name in names or []:
         FIGURES.find(name)
-    results, drawn = Path(cfg.results), []
+    results, drawn, known = Path(cfg.results), [], {"rule": cfg.rule.name, "depth": cfg.depth}
     if not results.is_dir():
         raise UserError(f"results={results}: no such folder; type `fa-run +sweep=fig2` to make results, or results=DIR")
     for name in names or FIGURES:
         try:
             with plt.rc_context(LOOK):
-                drawing = FIGURES[name](results)
-                path = results / "figures" / f"{name}.{cfg.format}"
+                options = {key: known[key] for key in list(inspect.signature(FIGURES[name]).parameters)[1:]}
+                drawing = FIGURES[name](results, **options)
+                path = results / "figures" / f"{'_'.join([name, *map(str, options.values())])}.{cfg.format}"
                 save(drawing, path)
                 plt.close(drawing)
         except Missing as missing:

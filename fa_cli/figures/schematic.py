@@ -112,9 +112,9 @@ def below(places: np.ndarray, shift: float = 0.0) -> np.ndarray:
     return places[-1] + [shift, -RADIUS - 0.06]
 
 
-def above(places: np.ndarray, shift: float = 0.0) -> np.ndarray:
+def above(places: np.ndarray, shift: float = 0.0, rise: float = 0.0) -> np.ndarray:
     """Just over a layer."""
-    return places[0] + [shift, RADIUS + 0.06]
+    return places[0] + [shift, RADIUS + 0.06 + rise]
 
 
 def draw(axes: Axes, rule: str, depth: int, tied: bool = False) -> list[str]:
@@ -163,8 +163,8 @@ def draw_error(axes: Axes, output: np.ndarray, error: np.ndarray, depth: int) ->
         synapse(axes, start, end, "learning", 1.2, "0.6")
     arrow(axes, [below(output, -0.1), above(error, -0.1)], "learning")
     arrow(axes, [above(error, 0.1), below(output, 0.1)], "signal")
-    axes.text(*above(target) + [0, 0.1], "$y^*$", ha="center", va="baseline", color=INK)
-    axes.text(*above(error) + [0.3, 0.1], "$e = y^* - y$", ha="left", va="baseline", color=INK)
+    axes.text(*above(target, rise=0.1), "$y^*$", ha="center", va="baseline", color=INK)
+    axes.text(*above(error, 0.3, 0.1), "$e = y^* - y$", ha="left", va="baseline", color=INK)
 
 
 def draw_feedback(axes: Axes, forward: list[np.ndarray], backward: dict[int, np.ndarray], paths: dict[int, Feedback]) -> None:
@@ -174,7 +174,7 @@ def draw_feedback(axes: Axes, forward: list[np.ndarray], backward: dict[int, np.
     for l, (source, label, kind) in paths.items():
         neurons(axes, backward[l], GOLD)
         arrow(axes, [above(backward[l]), below(forward[l])], "signal")
-        axes.text(*above(backward[l]) + [-0.15, 0.1], symbol("δ", l, depth), ha="right", va="baseline", color=INK)
+        axes.text(*above(backward[l], -0.15, 0.1), symbol("δ", l, depth), ha="right", va="baseline", color=INK)
         skipped = source - l - 1
         level = base - skipped * LANE
         if skipped:
@@ -182,9 +182,8 @@ def draw_feedback(axes: Axes, forward: list[np.ndarray], backward: dict[int, np.
             arrow(axes, [start, (start[0], level), (end[0], level), end], kind)
         else:
             matrix(axes, backward[source], backward[l], kind)
-        axes.text(
-            (l + 0.5) * STEP, level + 0.1 * bool(skipped), label, ha="center", va="bottom" if skipped else "center", color=INK, fontsize=11
-        )
+        place = ((l + 0.5) * STEP, level + 0.1 * bool(skipped))
+        axes.text(*place, label, ha="center", va="bottom" if skipped else "center", color=INK, fontsize=11)
 
 
 def draw_scalar(axes: Axes, forward: list[np.ndarray], error: np.ndarray, layers: list[int]) -> None:
@@ -231,8 +230,8 @@ def fig1(results: Path) -> plt.Figure:
     kinds = []
     for axes, letter, rule, title in zip(panels, "abc", ("bp", "bp", "fa"), titles, strict=True):
         kinds += draw(axes, rule, 2, tied=letter == "a")
-        axes.set_title(title, fontsize=9, pad=10)
-        axes.text(0, 1.05, letter, transform=axes.transAxes, fontsize=12, fontweight="bold")
+        axes.set_title(title, fontsize=9, pad=26)
+        axes.text(0, 1.14, letter, transform=axes.transAxes, fontsize=12, fontweight="bold")
     legend(drawing, [kind for kind in KINDS if kind in kinds])
     return drawing
 
@@ -241,13 +240,20 @@ def fig1(results: Path) -> plt.Figure:
 def fig5b(results: Path) -> plt.Figure:
     """Fig. 5b: information flows from B back into W_0 (1) and forward into W (2); W aligns with B^T, and B then teaches like W^T (3)."""
     drawing = single("fa", 2)
-    axes = drawing.axes[0]
+    axes, top = drawing.axes[0], (HIDDEN_UNITS - 1) / 2 * PITCH
+    steps = {"1": (STEP + 0.35, -ROW / 2), "2": (STEP, top + 1.55), "3": (1.5 * STEP + 0.45, -ROW - 0.95)}
+    for number, place in steps.items():
+        axes.add_patch(plt.Circle(place, 0.24, facecolor="white", edgecolor=INK, linewidth=1, zorder=5))
+        axes.text(*place, number, ha="center", va="center", zorder=6, color=INK)
+    curve = {"arrowstyle": "-|>", "color": INK, "connectionstyle": "arc3,rad=-0.25", "linewidth": 1}
+    axes.annotate("", (1.5 * STEP, top + 0.75), (0.5 * STEP, top + 0.75), arrowprops=curve)
+    axes.set_ylim(-ROW - 1.6, top + 1.9)
     return drawing
 
 
 @figure("figS1")
 def figs1(results: Path) -> plt.Figure:
-    """Supp. Fig. 1: reinforcement learning, a scalar loss broadcast to the network; the output learns by the delta rule, as it does here."""
+    """Supp. Fig. 1: reinforcement learning, a scalar loss broadcast to the network; the output learns by the delta rule, as here."""
     return single("node_perturbation", 2)
 
 
