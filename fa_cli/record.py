@@ -196,7 +196,10 @@ def finished(folder: Path, config: Mapping | None = None) -> bool:
     """Whether `folder` holds a finished run, of this very config if one is given."""
     if not (folder / "done").exists():
         return False
-    return config is None or yaml.safe_load((folder / "config.yaml").read_text()) == json.loads(json.dumps(config))
+    try:
+        return config is None or yaml.safe_load((folder / "config.yaml").read_text()) == json.loads(json.dumps(config))
+    except (OSError, ValueError, yaml.YAMLError):
+        return False
 
 
 def load(folder: Path) -> Run:

@@ -6,7 +6,7 @@ options are keys of conf/plot.yaml, and part of its file's name.
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import matplotlib
@@ -77,6 +77,18 @@ def log_band(axes: Axes, run: record.Run, label: str | None, colour: str, line: 
     middle, spread = logs.mean(axis=1), logs.std(axis=1).fillna(0)
     axes.plot(logs.index, 10**middle, color=colour, linestyle=line, label=label)
     axes.fill_between(logs.index, 10 ** (middle - spread), 10 ** (middle + spread), color=colour, alpha=0.25, linewidth=0)
+
+
+def learning_curves(results: Path, style: Mapping[tuple[str, str], tuple[str, str, str]], command: str) -> plt.Figure:
+    """One panel with the NSE of several experiments: `style` maps (experiment, rule) to label, colour and line."""
+    drawing, axes = plt.subplots(figsize=(4.2, 3), layout="constrained")
+    runs = {name: by_rule(find_runs(results, name, command)) for name, _ in style}
+    for (experiment, rule), (label, colour, line) in style.items():
+        if rule in runs[experiment]:
+            log_band(axes, runs[experiment][rule], label, colour, line)
+    axes.set(yscale="log", xlabel="Number of examples", ylabel="NSE", xlim=(0, None))
+    axes.legend(fontsize=7)
+    return drawing
 
 
 def line_with_band(axes: Axes, rule: str, x: np.ndarray, middle: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from fa_cli.figures import by_rule, figure, find_runs, log_band
+from fa_cli.figures import figure, learning_curves
 
 COMMAND = "fa-run +sweep=figS6"
 STYLE = {
@@ -20,11 +20,4 @@ STYLE = {
 @figure("figS6")
 def figs6(results: Path) -> plt.Figure:
     """NSE, geometric mean and one s.d. over 5 seeds. The 3-layer networks of Supp. Note 3 are added (dotted)."""
-    drawing, axes = plt.subplots(figsize=(4.2, 3), layout="constrained")
-    runs = {name: by_rule(find_runs(results, name, COMMAND)) for name, _ in STYLE}
-    for (experiment, rule), (label, colour, line) in STYLE.items():
-        if rule in runs[experiment]:
-            log_band(axes, runs[experiment][rule], label, colour, line)
-    axes.set(yscale="log", xlabel="Number of examples", ylabel="NSE", xlim=(0, None))
-    axes.legend(fontsize=7)
-    return drawing
+    return learning_curves(results, STYLE, COMMAND)
