@@ -5,7 +5,7 @@ it perturbs the hidden units. Layer 0 is the input, layer L = depth the output; 
 layer that they teach, and the error neurons that of the output.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,16 +13,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.patches import Circle, FancyArrowPatch
 
 from fa_cli.errors import UserError
 from fa_cli.figures import figure
 from fa_cli.rules import RULES
 
-BLUE, GOLD, GREY, INK = "#1f5a9e", "#e09600", "0.8", "0.15"
+BLUE, GOLD, GREY, INK = "#1f5a9e", "#e09600", "0.8", "0.15"  # the paper's; blue and gold differ in lightness too
 TIED = ("#6a1b9a", "#d32f2f", "#43a047")  # Fig. 1a's three synapses; of different lightness, for print in grey
 STEP, ROW, PITCH, RADIUS, LANE = 2.1, 3.1, 0.5, 0.17, 0.55  # between layers, rows and neurons; of a neuron; between detours
 INCH = 0.62  # of one unit of length
 HIDDEN_UNITS, OTHER_UNITS = 4, 3
+NAMES = (HIDDEN_UNITS - 1) / 2 * PITCH + 0.45  # of layers and matrices: so far from the middle of their row
 DEEPEST = 9
 
 COMPUTED = {"bp": "T", "pseudobackprop": "+"}  # rules that send by W_l^T or W_l^+: what becomes of W_l
@@ -33,8 +35,9 @@ KINDS = {  # kind of arrow: colour, line, what the legend says
     "random": (GOLD, "--", "feedback weights, fixed and random"),
     "computed": (GOLD, ":", "feedback computed from the forward weights"),
     "undeclared": (GOLD, ":", "feedback that the rule does not declare"),
-    "scalar": (GOLD, "-.", "one scalar, the same for all neurons"),
+    "scalar": (GOLD, (0, (4, 0.8, 0.8, 0.8)), "one scalar, the same for all neurons"),
     "signal": (GOLD, "-", "error and teaching signals"),
+    "given": ("0.6", "-", "output and target, to the error"),  # not in the legend
 }
 NEURONS = {"forward neurons": BLUE, "error and feedback neurons": GOLD, "target": GREY}
 
@@ -78,7 +81,7 @@ def column(layer: float, row: int, count: int) -> np.ndarray:
 def neurons(axes: Axes, places: np.ndarray, colour: str) -> None:
     """A layer of neurons."""
     for place in places:
-        axes.add_patch(plt.Circle(place, RADIUS, facecolor=colour, edgecolor="white", linewidth=0.8, zorder=3))
+        axes.add_patch(Circle(place, RADIUS, facecolor=colour, edgecolor="white", linewidth=0.8, zorder=3))
 
 
 def arrow(axes: Axes, points: Iterable, kind: str, width: float = 2.0, colour: str | None = None) -> None:
@@ -136,7 +139,8 @@ def draw(axes: Axes, rule: str, depth: int, tied: bool = False) -> list[str]:
         for j, colour in enumerate(TIED):
             synapse(axes, forward[1][1], forward[2][j], "learning", 2.2, colour)
             synapse(axes, backward[2][j], backward[1][1], "learning", 2.2, colour)
-    axes.set_aspect("equal")
+    detour = max((path.source - l - 1 for l, path in paths.items() if path.kind != "scalar"), default=0)
+    axes.set(xlim=(-0.5, (depth + 1) * STEP + 0.5), ylim=(-ROW - NAMES - 0.35 - detour * LANE, NAMES + 0.45), aspect="equal")
     axes.axis("off")
     return [kind for kind in KINDS if kind in {*weights, *(path.kind for path in paths.values()), "signal"}]
 
@@ -145,13 +149,12 @@ def draw_forward(axes: Axes, layers: list[np.ndarray], weights: list[str], noisy
     """The forward path, each name over its layer or weights."""
     depth = len(weights)
     hidden = [symbol("h", l, depth) + (f" + {symbol('ξ', l, depth)}" if noisy else "") for l in range(1, depth)]
-    top = (HIDDEN_UNITS - 1) / 2 * PITCH + 0.45
     for l, name in enumerate(["$x$", *hidden, "$y$"]):
         neurons(axes, layers[l], BLUE)
-        axes.text(l * STEP, top, name, ha="center", va="baseline", color=INK)
+        axes.text(l * STEP, NAMES, name, ha="center", va="baseline", color=INK)
     for l, kind in enumerate(weights):
         matrix(axes, layers[l], layers[l + 1], kind)
-        axes.text((l + 0.5) * STEP, top, symbol("W", l, depth), ha="center", va="baseline", color=BLUE, fontsize=11)
+        axes.text((l + 0.5) * STEP, NAMES, symbol("W", l, depth), ha="center", va="baseline", color=BLUE, fontsize=11)
 
 
 def draw_error(axes: Axes, output: np.ndarray, error: np.ndarray, depth: int) -> None:
@@ -160,8 +163,8 @@ def draw_error(axes: Axes, output: np.ndarray, error: np.ndarray, depth: int) ->
     neurons(axes, error, GOLD)
     neurons(axes, target, GREY)
     for start, end in zip(target, error, strict=True):
-        synapse(axes, start, end, "learning", 1.2, "0.6")
-    arrow(axes, [below(output, -0.1), above(error, -0.1)], "learning")
+        synapse(axes, start, end, "given", 1.2)
+    arrow(axes, [below(output, -0.1), above(error, -0.1)], "given", 1.2)
     arrow(axes, [above(error, 0.1), below(output, 0.1)], "signal")
     axes.text(*above(target, rise=0.1), "$y^*$", ha="center", va="baseline", color=INK)
     axes.text(*above(error, 0.3, 0.1), "$e = y^* - y$", ha="left", va="baseline", color=INK)
@@ -170,13 +173,12 @@ def draw_error(axes: Axes, output: np.ndarray, error: np.ndarray, depth: int) ->
 def draw_feedback(axes: Axes, forward: list[np.ndarray], backward: dict[int, np.ndarray], paths: dict[int, Feedback]) -> None:
     """Feedback neurons under the hidden layers that they teach; what skips layers takes a detour below."""
     depth = len(forward) - 1
-    base = -ROW - (HIDDEN_UNITS - 1) / 2 * PITCH - 0.45
     for l, (source, label, kind) in paths.items():
         neurons(axes, backward[l], GOLD)
         arrow(axes, [above(backward[l]), below(forward[l])], "signal")
         axes.text(*above(backward[l], -0.15, 0.1), symbol("δ", l, depth), ha="right", va="baseline", color=INK)
         skipped = source - l - 1
-        level = base - skipped * LANE
+        level = -ROW - NAMES - skipped * LANE
         if skipped:
             start, end = below(backward[source], 0.14 * (skipped - 1)), below(backward[l])
             arrow(axes, [start, (start[0], level), (end[0], level), end], kind)
@@ -191,26 +193,37 @@ def draw_scalar(axes: Axes, forward: list[np.ndarray], error: np.ndarray, layers
     depth = len(forward) - 1
     loss = np.array([(depth - 0.5) * STEP, -ROW])
     for start in error:
-        synapse(axes, start, loss, "signal")
-    axes.add_patch(plt.Circle(loss, 1.5 * RADIUS, facecolor=GOLD, edgecolor="white", linewidth=0.8, zorder=3))
+        toward = start - loss
+        synapse(axes, start, loss + RADIUS / 2 * toward / np.hypot(*toward), "signal")
+    axes.add_patch(Circle(loss, 1.5 * RADIUS, facecolor=GOLD, edgecolor="white", linewidth=0.8, zorder=3))
     axes.text(*loss, "$L$", ha="center", va="center", color=INK, zorder=4)
     axes.text(loss[0], -ROW - 0.4, r"$L = \frac{1}{2}\,e^T e$", ha="center", va="top", color=INK)
     for l in layers:
         arrow(axes, [loss, (l * STEP, -ROW), below(forward[l])], "scalar")
 
 
-def legend(drawing: plt.Figure, kinds: Iterable[str]) -> None:
-    """What the neurons are, what is fixed and what learns, under the drawing."""
-    styles = {text: (colour, line) for colour, line, text in (KINDS[kind] for kind in kinds)}
-    lines = [Line2D([], [], color=colour, linestyle=line, linewidth=1.8, label=text) for text, (colour, line) in styles.items()]
+def legend(drawing: plt.Figure, kinds: Iterable[str], notes: Sequence[str] = (), columns: int = 2) -> None:
+    """What the neurons are, what is fixed and what learns, under the drawing; then numbered `notes`."""
     dots = [Line2D([], [], color=colour, linestyle="", marker="o", markersize=8, label=text) for text, colour in NEURONS.items()]
-    drawing.legend(handles=[*dots, *lines], loc="outside lower center", ncols=2, fontsize=7.5, columnspacing=2, handlelength=2.6)
+    styles = [KINDS[kind] for kind in kinds]
+    lines = [Line2D([], [], color=colour, linestyle=line, linewidth=1.8, label=text) for colour, line, text in styles]
+    numbers = [Line2D([], [], color=INK, linestyle="", marker=f"${n}$", label=text) for n, text in enumerate(notes, start=1)]
+    drawing.legend(
+        handles=[*dots, *lines, *numbers], loc="outside lower center", ncols=columns, fontsize=7.5, columnspacing=2, handlelength=2.6
+    )
+
+
+def fit(drawing: plt.Figure, wide: int, legend_rows: int) -> None:
+    """Make a figure of `wide` equal panels and a legend as large as what is in it."""
+    (left, right), (bottom, top) = drawing.axes[0].get_xlim(), drawing.axes[0].get_ylim()
+    drawing.set_size_inches(max(wide * (right - left) * INCH, 4.8), (top - bottom) * INCH + 0.17 * legend_rows + 0.1)
 
 
 def single(rule: str, depth: int) -> plt.Figure:
     """One network with one rule."""
-    drawing, axes = plt.subplots(figsize=(max((depth + 1.6) * STEP * INCH, 4.6), 5.4 * INCH + 0.9), layout="constrained")
+    drawing, axes = plt.subplots(layout="constrained")
     legend(drawing, draw(axes, rule, depth))
+    fit(drawing, 1, 4)
     return drawing
 
 
@@ -225,29 +238,40 @@ def schematic(results: Path, rule: str, depth: int) -> plt.Figure:
 @figure("fig1")
 def fig1(results: Path) -> plt.Figure:
     """Fig. 1a: backprop needs three synapses to equal three others; b: its signal W^T e; c: that of feedback alignment, B e."""
-    drawing, panels = plt.subplots(1, 3, figsize=(3 * 3.5 * STEP * INCH * 0.8, 5.4 * INCH * 0.8 + 1.3), layout="constrained")
-    titles = ("backprop: coloured weights must be equal", r"backprop: $\delta_{BP} = W^T e$", r"feedback alignment: $\delta_{FA} = B\,e$")
-    kinds = []
+    drawing, panels = plt.subplots(1, 3, layout="constrained")
+    titles = ("Backprop: like colours, equal weights", r"Backprop: $\delta_{BP} = W^T e$", r"Feedback alignment: $\delta_{FA} = B\,e$")
+    kinds = set()
     for axes, letter, rule, title in zip(panels, "abc", ("bp", "bp", "fa"), titles, strict=True):
-        kinds += draw(axes, rule, 2, tied=letter == "a")
-        axes.set_title(title, fontsize=9, pad=26)
-        axes.text(0, 1.14, letter, transform=axes.transAxes, fontsize=12, fontweight="bold")
-    legend(drawing, [kind for kind in KINDS if kind in kinds])
+        kinds |= set(draw(axes, rule, 2, tied=letter == "a"))
+        axes.set_title(title, fontsize=10)
+        axes.text(0, 1.03, letter, transform=axes.transAxes, fontsize=12, fontweight="bold")
+    legend(drawing, [kind for kind in KINDS if kind in kinds], columns=3)
+    fit(drawing, 3, 5)
     return drawing
+
+
+def flow(axes: Axes, number: int, start: tuple[float, float], end: tuple[float, float], bend: float, heads: str = "-|>") -> None:
+    """A numbered arrow of information over the drawing, bent to one side."""
+    style = {"arrowstyle": heads, "connectionstyle": f"arc3,rad={bend}", "mutation_scale": 16, "shrinkA": 0, "shrinkB": 0}
+    axes.add_patch(FancyArrowPatch(start, end, color=INK, linewidth=2, zorder=5, **style))
+    (x0, y0), (x1, y1) = start, end
+    middle = (x0 + x1 + bend * (y1 - y0)) / 2, (y0 + y1 - bend * (x1 - x0)) / 2
+    disc = {"boxstyle": "circle,pad=0.25", "facecolor": INK, "edgecolor": "white"}
+    axes.text(*middle, str(number), color="white", fontsize=9, fontweight="bold", ha="center", va="center", bbox=disc, zorder=6)
 
 
 @figure("fig5b")
 def fig5b(results: Path) -> plt.Figure:
     """Fig. 5b: information flows from B back into W_0 (1) and forward into W (2); W aligns with B^T, and B then teaches like W^T (3)."""
-    drawing = single("fa", 2)
-    axes, top = drawing.axes[0], (HIDDEN_UNITS - 1) / 2 * PITCH
-    steps = {"1": (STEP + 0.35, -ROW / 2), "2": (STEP, top + 1.55), "3": (1.5 * STEP + 0.45, -ROW - 0.95)}
-    for number, place in steps.items():
-        axes.add_patch(plt.Circle(place, 0.24, facecolor="white", edgecolor=INK, linewidth=1, zorder=5))
-        axes.text(*place, number, ha="center", va="center", zorder=6, color=INK)
-    curve = {"arrowstyle": "-|>", "color": INK, "connectionstyle": "arc3,rad=-0.25", "linewidth": 1}
-    axes.annotate("", (1.5 * STEP, top + 0.75), (0.5 * STEP, top + 0.75), arrowprops=curve)
-    axes.set_ylim(-ROW - 1.6, top + 1.9)
+    drawing, axes = plt.subplots(layout="constrained")
+    kinds = draw(axes, "fa", 2)
+    flow(axes, 1, (1.35 * STEP, 0.8 - ROW), (0.55 * STEP, -0.8), bend=0.2)
+    flow(axes, 2, (0.5 * STEP, NAMES + 0.4), (1.5 * STEP, NAMES + 0.4), bend=-0.25)
+    flow(axes, 3, (1.55 * STEP, -0.75), (1.55 * STEP, 0.8 - ROW), bend=0, heads="<|-|>")
+    axes.set_ylim(top=NAMES + 0.95)
+    notes = "$B$ flows back into $W_0$", "$W_0$ flows forward into $W$", "$W$ aligns with $B^T$, so $B$ teaches like $W^T$"
+    legend(drawing, kinds, notes)
+    fit(drawing, 1, 5)
     return drawing
 
 
