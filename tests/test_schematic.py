@@ -2,6 +2,7 @@
 
 import pytest
 from test_cli import TOY
+from test_errors import told
 
 from fa_cli.figures.schematic import feedback, figs4
 from fa_cli.rules import RULES, load_rules
@@ -43,3 +44,20 @@ def test_supplementary_figure_4_has_two_hidden_layers(tmp_path):
     """B_1 and B_2 carry delta_2 and e; h_1 and h_2 are taught by delta_1 and delta_2."""
     labels = {text.get_text() for text in figs4(tmp_path).axes[0].texts}
     assert {"$B_1$", "$B_2$", "$h_1$", "$h_2$", "$δ_1$", "$δ_2$"} <= labels
+
+
+def test_schematics_of_the_paper_need_no_results(fa_run, tmp_path):
+    """A plain `plot` in an empty results folder draws them, and says of the other figures what they need."""
+    (tmp_path / "outputs").mkdir()
+    done = fa_run("plot")
+    assert done.returncode == 0, done.stderr
+    drawn = {path.stem for path in (tmp_path / "outputs" / "figures").iterdir()}
+    assert drawn == {"fig1", "fig5b", "figS1", "figS2", "figS3", "figS4", "schematic_fa_2"}
+    assert "fig2  not drawn" in done.stdout
+
+
+@pytest.mark.parametrize(("word", "remedy"), [("rule=nope", "choose from: bp"), ("depth=0", "from 1 to 9"), ("depth=two", "from 1 to 9")])
+def test_mistakes(fa_run, tmp_path, word, remedy):
+    """One line that says what to type instead."""
+    (tmp_path / "outputs").mkdir()
+    told(fa_run("plot", "figure=schematic", word), word.split("=")[1], remedy)

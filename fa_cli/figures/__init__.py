@@ -103,14 +103,15 @@ def letter(axes: Axes, text: str) -> None:
 
 
 def plot(cfg: DictConfig) -> None:
-    """`fa-run plot`: draw the figures that are named, else all whose results exist; raises UserError if nothing was drawn."""
+    """`fa-run plot`: draw the figures that are named, else all whose results exist and those that need none."""
     import_all(sys.modules[__name__])
     if cfg.format not in FORMATS:
         raise UserError(f"format={cfg.format}: {suggest(str(cfg.format), FORMATS)}")
     names = [cfg.figure] if isinstance(cfg.figure, str) else cfg.figure
     for name in names or []:
-        FIGURES.find(name)
-    results, drawn, known = Path(cfg.results), [], {"rule": cfg.rule.name, "depth": cfg.depth}
+        if name not in FIGURES:
+            raise UserError(f"no figure is called {name!r}: choose from: {', '.join(FIGURES)}")
+    results, known = Path(cfg.results), {"rule": cfg.rule.name, "depth": cfg.depth}
     if not results.is_dir():
         raise UserError(f"results={results}: no such folder; type `fa-run +sweep=fig2` to make results, or results=DIR")
     for name in names or FIGURES:
@@ -126,10 +127,7 @@ def plot(cfg: DictConfig) -> None:
                 raise
             terminal.out.print(f"{name}  not drawn: {missing}")
         else:
-            drawn.append(path)
             terminal.out.print(f"{name}  {path}")
-    if not drawn:
-        raise UserError(f"no figure was drawn from {results}: type `fa-run +sweep=fig2`, or results=DIR")
 
 
 def save(drawing: plt.Figure, path: Path) -> None:
