@@ -41,8 +41,9 @@ class View:
         """Squared error, its normalisation and the number of wrong answers, summed over all held-out examples."""
         xp, double = self.xp, "float64"
         squared = wrong = count = total = total_squared = 0
-        for x, target, labels in self.data.heldout():
-            y = forward(self.net, x)[-1]
+        for batch in self.data.heldout():
+            x, target, labels = batch
+            y = self.signals.activations[-1] if batch is self.data.probe else forward(self.net, x)[-1]
             squared = squared + ((target - y) ** 2).sum(axis=(1, 2), dtype=double)
             total = total + target.sum(axis=1, dtype=double)
             total_squared = total_squared + (target**2).sum(axis=(1, 2), dtype=double)

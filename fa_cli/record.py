@@ -36,7 +36,7 @@ class Recorder:
     def __init__(self, config: RunConfig, folder: Path, identity: Mapping, seeds: Sequence[int], stop: int, steps_per_epoch: int | None):
         self.config, self.folder, self.identity, self.seeds = config, folder, identity, seeds
         self.stop, self.steps_per_epoch = stop, steps_per_epoch
-        self.every = config.record.every or steps_per_epoch or max(100, stop // 100)
+        self.every = config.record.every or steps_per_epoch or max(200, stop // 100)
         self.rows: dict[str, list] = {"step": [], "phase": []}
         self.metrics: list[dict[str, np.ndarray]] = []
         self.audited: dict[str, np.ndarray] = {}

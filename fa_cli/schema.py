@@ -72,7 +72,7 @@ class RecordConfig:
     metrics: list[str] = field(
         default_factory=lambda: ["loss", "nse", "test_error", "angle_to_bp", "angle_w_b", "delta_norm", "weight_norm", "feedback_norm"]
     )
-    every: int | None = None  # steps between rows of metrics.csv; null: once an epoch, or every 1 % of the run, at least 100 steps
+    every: int | None = None  # steps between rows of metrics.csv; null: once an epoch, or every 1 % of the run, at least 200 steps
     examples: int = 100  # held-out examples on which the metrics of hidden signals are measured
     receptive_fields: int = 0  # hidden units of the first seed whose incoming weights are kept, before and after
     audit: int = 0  # the first updates whose every input and output goes to audit.npz

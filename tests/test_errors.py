@@ -45,7 +45,7 @@ MISTAKES = [  # words, the culprit, the remedy
     (["phases=[{freeze:[7],steps:5}]"], "phases[0].freeze=[7]", "from 0 to 1"),
     (["phases=[{freeze:[0]}]"], "phases[0]", "one of steps and epochs"),
     (["backend.threads=some"], "backend.threads=some", "whole number"),
-    (["plot", "figure=fig99"], "'fig99'", "did you mean"),
+    (["plot", "figure=fig99"], "'fig99'", "choose from: fig2"),
     (["plot", "results=nowhere"], "results=nowhere", "results=DIR"),
     (["plot", "results=.", "format=bmp"], "format=bmp", "png"),
     (["model=null"], "null", "GROUP=NAME"),
