@@ -1,17 +1,18 @@
 """Where arrays live: NumPy on the CPU or CuPy on a GPU. The only file that knows CuPy exists.
 
 A backend is its array namespace `xp` and the few operations that differ between the two. Seeds are independent, so the NumPy
-backend spreads the matrix products of large layers over the cores, one seed to a core at a time with a single BLAS
-thread each; two BLAS pools that spin against each other cost more than they bring.
+backend spreads them over the cores, each with a single BLAS thread; two BLAS pools that spin against each other cost more than
+they bring.
 """
 
+import ctypes
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-import scipy.linalg.blas
+import scipy.linalg.cython_blas
 import threadpoolctl
 
 from fa_cli.errors import UserError
@@ -19,6 +20,7 @@ from fa_cli.registry import Registry
 
 Array = Any  # numpy.ndarray or cupy.ndarray
 BACKENDS = Registry("backend")
+ALL = slice(None)  # all seeds
 LARGE = 100_000  # multiply-adds of one seed's product from which threads and direct BLAS calls pay off
 
 
@@ -27,11 +29,21 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def blas_routine(name: str) -> Callable:
+    """A routine of SciPy's BLAS, all arguments by address. SciPy's own wrappers keep the interpreter's lock, this one does not."""
+    capsule, python = scipy.linalg.cython_blas.__pyx_capi__[name], ctypes.pythonapi
+    python.PyCapsule_GetName.restype, python.PyCapsule_GetName.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    python.PyCapsule_GetPointer.restype, python.PyCapsule_GetPointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    return ctypes.CFUNCTYPE(None)(python.PyCapsule_GetPointer(capsule, python.PyCapsule_GetName(capsule)))
+
+
 class Backend:
     """Array namespace `xp`, computing in `dtype`, and the operations that every backend has.
 
     This class does them in plain `xp` code, which is also what a GPU wants.
     """
+
+    compiled = False  # whether the loop of compiled.py may run here
 
     def __init__(self, xp, dtype: str):
         self.xp, self.dtype = xp, np.dtype(dtype)
@@ -43,6 +55,14 @@ class Backend:
     def to_host(self, array: Array) -> np.ndarray:
         """Device array to host array: the one place where the host waits for the device."""
         return np.asarray(array)
+
+    def map(self, work: Callable[[Any], Any], items: Iterable) -> list:
+        """`work(item)` of all items, independent of each other."""
+        return [work(item) for item in items]
+
+    def shares(self, seeds: int, multiply_adds: int) -> list[slice]:
+        """How to split seeds into parts that are trained apart, given the size of the largest product of one seed."""
+        return [ALL]
 
     def matmul(self, a: Array, b: Array) -> Array:
         """Product of stacked matrices, (S, N, m) and (S, m, n) to (S, N, n); either stack may have length 1."""
@@ -64,49 +84,54 @@ class Backend:
 
 @BACKENDS.register("numpy")
 class NumpyBackend(Backend):
-    """NumPy, with the products of large layers spread over the cores, one seed at a time on each."""
+    """NumPy, with the seeds of large networks spread over the cores and their weights updated inside BLAS.
 
-    def __init__(self, dtype: str, threads: int | None = None):
+    `compiled`: whether small and online-learning networks may take the compiled loop (compiled.py).
+    """
+
+    def __init__(self, dtype: str, threads: int | None = None, compiled: bool = True):
         super().__init__(np, dtype)
-        self.threads = threads or usable_cores()
-        self.pool = ThreadPoolExecutor(self.threads)
+        self.threads, self.compiled = threads or usable_cores(), compiled
+        self.pool = ThreadPoolExecutor(self.threads, initializer=lambda: np.seterr(all="ignore"))
         threadpoolctl.threadpool_limits(1, user_api="blas")
-        (self.gemm,) = scipy.linalg.blas.get_blas_funcs(("gemm",), dtype=self.dtype)
+        self.gemm = blas_routine({"float32": "sgemm", "float64": "dgemm"}[dtype])
+        self.number = np.ctypeslib.as_ctypes_type(self.dtype)
 
-    def each_seed(self, work: Callable[[int], None], seeds: int) -> None:
-        """Call `work(s)` for every seed s, on all cores."""
+    def map(self, work: Callable[[Any], Any], items: Iterable) -> list:
+        """As in Backend, on all cores."""
+        items = list(items)
+        return list((self.pool.map if min(self.threads, len(items)) > 1 else map)(work, items))
 
-        def quietly(s: int) -> None:  # NumPy's error state is each thread's own
-            with np.errstate(all="ignore"):
-                work(s)
-
-        if seeds == 1 or self.threads == 1:
-            for s in range(seeds):
-                work(s)
-        else:
-            list(self.pool.map(quietly, range(seeds)))
+    def shares(self, seeds: int, multiply_adds: int) -> list[slice]:
+        """As in Backend: small products of all seeds together, large ones a seed at a time, whose weights then stay in the cache."""
+        return [slice(s, s + 1) for s in range(seeds)] if multiply_adds >= LARGE else [ALL]
 
     def matmul(self, a: Array, b: Array) -> Array:
-        """As in Backend."""
-        seeds = max(len(a), len(b))
+        """As in Backend. Of large products OpenBLAS is faster with the transposed one, b^T a^T, where b^T are the weights."""
         if a.shape[1] * a.shape[2] * b.shape[2] < LARGE:
             return np.matmul(a, b)
-        a, b = np.broadcast_to(a, (seeds, *a.shape[1:])), np.broadcast_to(b, (seeds, *b.shape[1:]))
-        product = np.empty((seeds, a.shape[1], b.shape[2]), np.result_type(a, b))
-        self.each_seed(lambda s: np.matmul(a[s], b[s], out=product[s]), seeds)
-        return product
+        return np.matmul(b.swapaxes(1, 2), a.swapaxes(1, 2)).swapaxes(1, 2)
 
     def accumulate(self, weights: Array, d: Array, h: Array, rate: float, keep: float = 1.0) -> None:
-        """As in Backend."""
+        """As in Backend. BLAS adds in place, without a temporary array as large as the weights."""
         if d.shape[1] * weights[0].size < LARGE:
             return super().accumulate(weights, d, h, rate, keep)
+        for s in range(len(weights)):
+            self.gemm_add(weights[s], d[s], h[s if len(h) > 1 else 0], rate, keep)
 
-        h = np.broadcast_to(h, (len(weights), *h.shape[1:]))
-
-        def add(s):  # BLAS sees the transposes, which are Fortran-ordered: W^T = keep W^T + rate h^T d, in place
-            self.gemm(rate, h[s].T, d[s].T, keep, weights[s].T, trans_b=True, overwrite_c=True)
-
-        self.each_seed(add, len(weights))
+    def gemm_add(self, w: Array, d: Array, h: Array, rate: float, keep: float) -> None:
+        """w = keep * w + rate * d^T h for one seed; BLAS sees Fortran's order, so w^T = keep * w^T + rate * h^T d."""
+        (n, m), count = w.shape, len(d)
+        h, d = (x if x.flags.c_contiguous or x.flags.f_contiguous else np.ascontiguousarray(x) for x in (h, d))
+        plain_h, plain_d = h.flags.c_contiguous, d.flags.c_contiguous
+        integer = [ctypes.c_int(i) for i in (m, n, count, m if plain_h else count, n if plain_d else count)]
+        alpha, beta = self.number(rate), self.number(keep)
+        rows, columns, inner, leading_h, leading_d = map(ctypes.byref, integer)
+        address = [ctypes.c_void_p(x.ctypes.data) for x in (h, d, w)]
+        self.gemm(
+            b"N" if plain_h else b"T", b"T" if plain_d else b"N", rows, columns, inner, ctypes.byref(alpha),
+            address[0], leading_h, address[1], leading_d, ctypes.byref(beta), address[2], rows,
+        )  # fmt: skip
 
 
 @BACKENDS.register("cupy")

@@ -52,7 +52,16 @@ def report(cfg: DictConfig) -> None:
     errors.attempt(judging.run, cfg)
 
 
-SUBCOMMANDS = {"plot": plot, "report": report, "data": data}
+@hydra.main(version_base="1.3", config_path=CONF, config_name="bench")
+def bench(cfg: DictConfig) -> None:
+    """Measure speed."""
+    from fa_cli import bench as measuring
+    from fa_cli import errors
+
+    errors.attempt(measuring.run, cfg)
+
+
+SUBCOMMANDS = {"plot": plot, "report": report, "data": data, "bench": bench}
 
 
 def main() -> None:

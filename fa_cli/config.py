@@ -151,6 +151,9 @@ def option(key: str, value: Any, allowed: Mapping[str, Any]) -> Any:
     elif kind in (int, int | None):
         if not (isinstance(value, int) and not isinstance(value, bool) and value >= 0) and not (value is None and kind is not int):
             raise UserError(f"{key}={value}: expected a whole number of at least 0")
+    elif kind is bool:
+        if not isinstance(value, bool):
+            raise UserError(f"{key}={value}: expected true or false")
     elif kind == list[float] and not (isinstance(value, list) and len(value) == 2 and all(map(is_number, value))):
         raise UserError(f"{key}={value}: expected two numbers, such as [0,1]")
     return value

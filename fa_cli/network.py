@@ -4,7 +4,8 @@ Shapes: S seeds, N examples in a batch, n_l units in layer l; layer 0 is the inp
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -61,6 +62,21 @@ class Network:
     def depth(self) -> int:
         """L: the number of layers of weights, and the index of the output layer."""
         return len(self.weights)
+
+    @property
+    def largest(self) -> int:
+        """Elements of the largest W_l."""
+        return max(m * n for m, n in pairwise(self.sizes))
+
+    def of(self, seeds: slice) -> "Network":
+        """The networks of some seeds; their arrays are views, so that they learn in place."""
+        return replace(
+            self,
+            weights=[weights[seeds] for weights in self.weights],
+            biases=[biases[seeds] for biases in self.biases] if self.biases is not None else None,
+            masks={l: mask[seeds] for l, mask in self.masks.items()},
+            feedback={l: feedback[seeds] for l, feedback in self.feedback.items()},
+        )
 
 
 def transpose(matrices: Array) -> Array:

@@ -12,7 +12,7 @@ checkpoint.npz  the state of an unfinished run
 import io
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,9 +43,18 @@ class Recorder:
         self.progress = Progress(stop)
         self.seconds, self.started, self.saved = 0.0, time.monotonic(), time.monotonic()
 
-    def steps(self, start: int, stop: int) -> Iterator[int]:
-        """The steps start .. stop - 1, shown as progress."""
-        return self.progress.steps(start, stop)
+    def stretches(self, start: int, stop: int, sources: Sequence) -> Iterator[tuple[int, int]]:
+        """The steps start .. stop - 1 in stretches (first, past the last) for which all sources have examples at hand, shown as progress.
+
+        Before each of them something may be measured or saved, within them not; audited updates are stretches of their own.
+        """
+        with self.progress:
+            while start < stop:
+                due = start + 1 if start < self.config.record.audit else (start // self.every + 1) * self.every
+                end = min(stop, due, *(source.prepare(start) for source in sources))
+                yield start, end
+                start = end
+                self.progress.show(start)
 
     def due(self, step: int) -> bool:
         """Whether a row of metrics.csv is to be measured before this step."""
@@ -58,8 +67,11 @@ class Recorder:
         self.metrics.append(dict(metrics))
         self.progress.tell(step, metrics)
 
-    def audit(self, step: int, net: Network, batch=None, noise: Mapping | None = None) -> None:
-        """Keep all inputs and parameters of update `step`, and after the last audited update the parameters."""
+    def audit(self, step: int, net: Network, given: Callable | None = None) -> None:
+        """Keep all inputs and parameters of update `step`, and after the last audited update the parameters.
+
+        `given()` returns the update's batch and its noise by layer.
+        """
         last = min(self.config.record.audit, self.stop)
         if step > last or not last:
             return
@@ -67,6 +79,7 @@ class Recorder:
         kept = {f"W{l}": weights for l, weights in enumerate(net.weights)}
         kept |= {f"b{l}": biases for l, biases in enumerate(net.biases or [])}
         if step < last:
+            batch, noise = given()
             kept |= {"x": batch.x, "target": batch.target}
             kept |= {f"B{l}": feedback for l, feedback in net.feedback.items()}
             kept |= {f"noise{l}": xi for l, xi in noise.items()}

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from fa_cli.backend import ALL, Backend
+
 BLOCK = 1000  # examples drawn at once; batch sizes that divide it see the same examples in the same order
 
 
@@ -21,23 +23,27 @@ def generator(seed: int, purpose: str, block: int = 0) -> np.random.Generator:
 class Blocks:
     """Batches of random arrays, one for each step, drawn a block of steps at a time.
 
-    `draw(rng, s, count)` returns a tuple of arrays (count, ...) for the s-th seed; `blocks(step)` returns the tuple of that
-    step's arrays, each (S, N, ...), moved by `to_device`.
+    `draw(rng, s, count)` returns a tuple of arrays (count, ...) for the s-th seed.
     """
 
-    def __init__(self, seeds: Sequence[int], purpose: str, batch_size: int, draw: Callable, to_device: Callable):
+    def __init__(self, seeds: Sequence[int], purpose: str, batch_size: int, draw: Callable, backend: Backend):
         self.seeds, self.purpose, self.batch_size = seeds, purpose, batch_size
-        self.draw, self.to_device = draw, to_device
+        self.draw, self.backend = draw, backend
         self.steps = max(1, BLOCK // batch_size)
         self.block = None
 
-    def __call__(self, step: int) -> tuple:
-        """The arrays of one step."""
-        block, offset = divmod(step, self.steps)
+    def prepare(self, step: int) -> int:
+        """Draw the block of `step` unless it is at hand; returns the first step after it."""
+        block = step // self.steps
         if block != self.block:
             count = self.steps * self.batch_size
-            drawn = [self.draw(generator(seed, self.purpose, block), s, count) for s, seed in enumerate(self.seeds)]
-            self.arrays = tuple(self.to_device(np.stack(parts)) for parts in zip(*drawn, strict=True))
+            drawn = self.backend.map(lambda s: self.draw(generator(self.seeds[s], self.purpose, block), s, count), range(len(self.seeds)))
+            self.arrays = tuple(self.backend.to_device(np.stack(parts)) for parts in zip(*drawn, strict=True))
             self.block = block
-        examples = slice(offset * self.batch_size, (offset + 1) * self.batch_size)
-        return tuple(array[:, examples] for array in self.arrays)
+        return (block + 1) * self.steps
+
+    def __call__(self, step: int, steps: int = 1, seeds: slice = ALL) -> tuple:
+        """The arrays of `steps` steps of one block, from `step` on, of some seeds: each (S, steps * N, ...)."""
+        self.prepare(step)
+        start = step % self.steps * self.batch_size
+        return tuple(array[seeds, start : start + steps * self.batch_size] for array in self.arrays)

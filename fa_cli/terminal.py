@@ -4,8 +4,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,26 +23,37 @@ err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
 class Progress:
-    """Steps of a run, shown as they pass. Ctrl-C sets `interrupted` and lets the step in hand finish."""
+    """Steps of a run, shown as they pass. Ctrl-C sets `interrupted` and lets the stretch in hand finish."""
 
     def __init__(self, total: int):
-        self.total, self.interrupted, self.logged = total, False, time.monotonic()
+        self.total, self.interrupted, self.logged, self.shown = total, False, time.monotonic(), 0.0
         self.bar = Bar(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
             console=err, transient=True, disable=not err.is_terminal,
         )  # fmt: skip
         self.task = self.bar.add_task("training", total=total)
 
-    def steps(self, start: int, stop: int) -> Iterator[int]:
-        """The steps start .. stop - 1."""
-        with self.bar, self.uninterrupted():
-            shown = 0.0
-            for step in range(start, stop):
-                if step & 15 == 0 and time.monotonic() - shown > 0.1:
-                    shown = time.monotonic()
-                    self.bar.update(self.task, completed=step)
-                yield step
-            self.bar.update(self.task, completed=stop)
+    def __enter__(self):
+        """Show the bar, and note Ctrl-C in place of raising it, where signals can be caught: in the main thread."""
+        self.bar.start()
+        if threading.current_thread() is threading.main_thread():
+            self.before = signal.signal(signal.SIGINT, self.note)
+
+    def __exit__(self, *error):
+        """As it was before."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self.before)
+        self.bar.stop()
+
+    def note(self, signum, frame) -> None:
+        """Somebody typed Ctrl-C."""
+        self.interrupted = True
+
+    def show(self, step: int) -> None:
+        """Steps before `step` are done."""
+        if time.monotonic() - self.shown > 0.1 or step == self.total:
+            self.shown = time.monotonic()
+            self.bar.update(self.task, completed=step)
 
     def tell(self, step: int, metrics: Mapping[str, np.ndarray]) -> None:
         """Show what was just measured."""
@@ -53,22 +63,6 @@ class Progress:
         if not err.is_terminal and time.monotonic() - self.logged > LOG_SECONDS:
             self.logged = time.monotonic()
             out.print(f"step {step} of {self.total}  {text}")
-
-    @contextmanager
-    def uninterrupted(self) -> Iterator[None]:
-        """Note Ctrl-C in place of raising it, where signals can be caught: in the main thread."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def note(signum, frame):
-            self.interrupted = True
-
-        before = signal.signal(signal.SIGINT, note)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)
 
 
 def show_summary(folder: Path, summary: pd.DataFrame, seconds: float | None) -> None:

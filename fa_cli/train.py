@@ -1,12 +1,13 @@
 """The training loop: forward pass, error, hidden signals, three-factor update, and a measurement now and then."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
 
-from fa_cli.backend import Array
+from fa_cli import compiled
+from fa_cli.backend import ALL, Array
 from fa_cli.errors import UserError
 from fa_cli.network import Deltas, Network, Signals, observe
 from fa_cli.optimizer import learning_rate, resting, update
@@ -40,29 +41,42 @@ def train(config: RunConfig, net: Network, data, phases: Sequence[Phase], seeds:
     """
     velocity = resting(net) if config.optimizer.momentum else None
     noise, probe_noise = perturbations(config, net, data, seeds)
-    time_unit = data.steps_per_epoch if config.epochs else 1
+    sources = [data, noise] if noise else [data]
     first = recorder.restore(net, velocity)
     with np.errstate(all="ignore"), divergence_told(net, seeds, config):
         for index, phase in enumerate(phases):
             net.feedback = phase.feedback
-            for step in recorder.steps(max(first, phase.start), phase.stop):
+            for step, stop in recorder.stretches(max(first, phase.start), phase.stop, sources):
                 if recorder.due(step) or step == phase.start:
                     recorder.add(step, index, measure(config, net, data, phase, probe_noise))
                     check_finite(net, seeds, config, step)
                 if recorder.must_save():
                     recorder.save(step, net, velocity)
-
-                batch = data.batch(step)
-                signals = observe(net, batch.x, batch.target)
-                xi = noise(step) if phase.rule.noisy else {}
-                delta = phase.deltas(net, signals, xi)
-                recorder.audit(step, net, batch, xi)
-                update(net, signals, delta, config.optimizer, learning_rate(config.optimizer, step / time_unit), phase.frozen, velocity)
+                recorder.audit(step, net, lambda step=step: (data.batch(step), noise_at(noise, step)))
+                learn(config, net, data, phase, noise, velocity, range(step, stop))
         check_finite(net, seeds, config, phase.stop)
         recorder.audit(phase.stop, net)
         recorder.add(phase.stop, index, measure(config, net, data, phase, probe_noise))
     if config.record.keep_checkpoint:
         recorder.save(phase.stop, net, velocity)
+
+
+def learn(config: RunConfig, net: Network, data, phase: Phase, noise: Blocks | None, velocity: dict | None, steps: range) -> None:
+    """Learn from the examples of some steps: forward pass, error, hidden signals, three-factor update, once for each batch."""
+    epoch = data.steps_per_epoch if config.epochs else 1
+    rates = [learning_rate(config.optimizer, step / epoch) for step in steps]
+    if compiled.covers(config, net, phase, steps):
+        return compiled.learn(config, net, data, phase, steps, rates)
+
+    def learn_part(part: slice) -> None:
+        some, rolling = net.of(part), {name: v[part] for name, v in velocity.items()} if velocity else None
+        for step, rate in zip(steps, rates, strict=True):
+            batch = data.batch(step, seeds=part)
+            signals = observe(some, batch.x, batch.target)
+            delta = phase.deltas(some, signals, noise_at(noise, step, part))
+            update(some, signals, delta, config.optimizer, rate, phase.frozen, rolling)
+
+    net.backend.map(learn_part, net.backend.shares(len(net.weights[0]), config.batch_size * net.largest))
 
 
 def measure(config: RunConfig, net: Network, data, phase: Phase, noise: Deltas) -> dict[str, np.ndarray]:
@@ -74,21 +88,23 @@ def measure(config: RunConfig, net: Network, data, phase: Phase, noise: Deltas) 
     return {column: net.backend.to_host(values) for column, values in columns.items()}
 
 
-def perturbations(config: RunConfig, net: Network, data, seeds: Sequence[int]) -> tuple[Callable, Deltas]:
-    """(noise(step), noise of the probe batch): xi_l ~ N(0, sigma^2) for the hidden layers of a rule that takes noise, by layer."""
-    sigma, hidden = config.rule.options.get("sigma"), range(1, net.depth)
+def perturbations(config: RunConfig, net: Network, data, seeds: Sequence[int]) -> tuple[Blocks | None, Deltas]:
+    """xi_l ~ N(0, sigma^2) for the hidden layers of a rule that takes noise: those of training and those of the probe batch."""
+    sigma = config.rule.options.get("sigma")
     if sigma is None:
-        return (lambda step: {}), {}
+        return None, {}
 
     def draw(rng, s, count):
-        return tuple(sigma * rng.standard_normal((count, net.sizes[l])) for l in hidden)
+        return tuple(sigma * rng.standard_normal((count, size)) for size in net.sizes[1:-1])
 
-    def stream(purpose, size):
-        return Blocks(seeds, purpose, size, draw, net.backend.to_device)
+    training = Blocks(seeds, "noise", config.batch_size, draw, net.backend)
+    probe = Blocks(seeds, "probe_noise", data.probe.x.shape[1], draw, net.backend)
+    return training, noise_at(probe, 0)
 
-    training = stream("noise", config.batch_size)
-    probe = stream("probe_noise", data.probe.x.shape[1])(0)
-    return (lambda step: dict(zip(hidden, training(step), strict=True))), dict(zip(hidden, probe, strict=True))
+
+def noise_at(noise: Blocks | None, step: int, seeds: slice = ALL) -> Deltas:
+    """xi_l of one step, by layer."""
+    return dict(enumerate(noise(step, seeds=seeds), start=1)) if noise else {}
 
 
 def check_finite(net: Network, seeds: Sequence[int], config: RunConfig, step: int | None = None) -> None:

@@ -1,7 +1,8 @@
 """Sources of examples, one a file. A dataset is a function `(setting, **options)` that returns a `Stream`, `Fixed` or `Images`.
 
-All offer the same: `batch(step)`, the training examples of one step; `probe`, a small fixed held-out batch; `heldout()`, all
-held-out examples a piece at a time; `steps_per_epoch` (None for an endless stream); `checksums` of the files behind it.
+All offer the same: `batch(step)`, the training examples of one step, or of several, for all seeds or some; `prepare(step)`, which
+fetches a stretch of them and returns the first step after it; `probe`, a small fixed held-out batch; `heldout()`, all held-out
+examples a piece at a time; `steps_per_epoch` (None for an endless stream); `checksums` of the files behind it.
 """
 
 import hashlib
@@ -12,10 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fa_cli.backend import Array, Backend
+from fa_cli.backend import ALL, Array, Backend
 from fa_cli.errors import UserError
 from fa_cli.registry import Registry, import_all
-from fa_cli.streams import Blocks, generator
+from fa_cli.streams import BLOCK, Blocks, generator
 
 DATASETS = Registry("dataset")
 PIECE = 1000  # held-out examples evaluated at once
@@ -74,14 +75,14 @@ class Stream:
     heldout_name = "test"
 
     def __init__(self, setting: Setting, draw: Callable):
-        to_device = setting.backend.to_device
-        self.blocks = Blocks(setting.seeds, "inputs", setting.batch_size, draw, to_device)
-        self.probe = Batch(*Blocks(setting.seeds, "probe", setting.examples, draw, to_device)(0))
+        self.blocks = Blocks(setting.seeds, "inputs", setting.batch_size, draw, setting.backend)
+        self.prepare = self.blocks.prepare
+        self.probe = Batch(*Blocks(setting.seeds, "probe", setting.examples, draw, setting.backend)(0))
         self.checksums = {}
 
-    def batch(self, step: int) -> Batch:
-        """The training examples of one step."""
-        return Batch(*self.blocks(step))
+    def batch(self, step: int, steps: int = 1, seeds: slice = ALL) -> Batch:
+        """The training examples of `steps` steps within one stretch, one after the other."""
+        return Batch(*self.blocks(step, steps, seeds))
 
     def heldout(self) -> Iterator[Batch]:
         """The probe: a stream has no other held-out examples."""
@@ -98,11 +99,16 @@ class Fixed:
         if setting.batch_size != x.shape[1]:
             raise UserError(f"batch_size={setting.batch_size}: this task shows all its examples at once: type batch_size={x.shape[1]}")
         self.probe = Batch(*(setting.backend.to_device(array) for array in (x, target)))
-        self.checksums = {}
+        self.xp, self.checksums = setting.backend.xp, {}
 
-    def batch(self, step: int) -> Batch:
-        """All examples."""
-        return self.probe
+    def prepare(self, step: int) -> int:
+        """They are at hand; a stretch is about as long as in other datasets."""
+        return step + max(1, BLOCK // self.probe.x.shape[1])
+
+    def batch(self, step: int, steps: int = 1, seeds: slice = ALL) -> Batch:
+        """All examples, once for each step."""
+        chosen = [array if len(array) == 1 else array[seeds] for array in self.probe[:2]]
+        return Batch(*(self.xp.concatenate([array] * steps, axis=1) if steps > 1 else array for array in chosen))
 
     def heldout(self) -> Iterator[Batch]:
         """The same."""
@@ -161,14 +167,20 @@ class Images:
             x -= self.backend.dtype.type(self.shift)
         return x
 
-    def batch(self, step: int) -> Batch:
-        """The training examples of one step; an epoch drops the last incomplete batch."""
+    def prepare(self, step: int) -> int:
+        """Shuffle the epoch of `step` unless it is at hand; returns the first step after a stretch of some examples."""
         epoch, offset = divmod(step, self.steps_per_epoch)
         if epoch != self.epoch:
             orders = [generator(seed, "order", epoch).permutation(len(self.train)) for seed in self.setting.seeds]
             self.order, self.epoch = self.backend.to_device(np.stack(orders), np.int64), epoch
-        size = self.setting.batch_size
-        return self.take(self.train, self.labels, self.order[:, offset * size : (offset + 1) * size])
+        stretch = max(1, BLOCK // self.setting.batch_size)
+        return step - offset + min(self.steps_per_epoch, (offset // stretch + 1) * stretch)
+
+    def batch(self, step: int, steps: int = 1, seeds: slice = ALL) -> Batch:
+        """The training examples of `steps` steps of one epoch; an epoch drops the last incomplete batch."""
+        self.prepare(step)
+        start = step % self.steps_per_epoch * self.setting.batch_size
+        return self.take(self.train, self.labels, self.order[seeds, start : start + steps * self.setting.batch_size])
 
     def heldout(self) -> Iterator[Batch]:
         """All held-out images, a piece at a time."""
