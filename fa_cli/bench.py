@@ -9,7 +9,6 @@ import importlib.util
 import platform
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -140,7 +139,7 @@ def ours(work: Workload, start: Given) -> Contender:
 
 
 def bare(work: Workload, start: Given) -> Contender:
-    """The limit: the products of each step and nothing else, in place, by the fastest call of each, a seed on each core."""
+    """The limit: the products of each step and nothing else, by the fastest BLAS call of each, in place, a seed on each core."""
     backend, size, depth = NumpyBackend(work.dtype), work.batch_size, len(start.weights)
     rng = np.random.default_rng(1)
     h = [rng.standard_normal((n, size)).astype(work.dtype) for n in work.sizes]
@@ -258,7 +257,13 @@ def medians(table: pd.DataFrame) -> Iterator[tuple[str, float, float, float]]:
 def machine(cores: int) -> pd.DataFrame:
     """What computed, and with which libraries and threads."""
     blas = "; ".join(f"{lib['internal_api']} {lib['version']} {lib['num_threads']} thread" for lib in threadpoolctl.threadpool_info())
-    values = {"cores": cores, "cpu": platform.processor() or platform.machine(), "python": platform.python_version(), "numpy": np.__version__, "libraries": blas}
+    values = {
+        "cores": cores,
+        "cpu": platform.processor() or platform.machine(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "libraries": blas,
+    }
     return pd.DataFrame([{key: str(value).replace(",", ";") for key, value in values.items()}])
 
 

@@ -4,7 +4,7 @@ The same updates as the plain loop, which defines them, but for the order of sum
 the other, through all steps of a stretch. The classic rules on dense networks go this way; `backend.compiled=false` switches it off.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -49,26 +49,36 @@ def covers(config: RunConfig, net: Network, phase, steps: range) -> bool:
     return net.backend.compiled and known and dense and small and long
 
 
-def learn(config: RunConfig, net: Network, data, phase, steps: range, rates: Sequence[float]) -> None:
+def learn(net: Network, data, phase, steps: range, rates: np.ndarray, keeps: np.ndarray) -> None:
     """As `learn` of train.py."""
     from fa_cli import kernel  # Numba takes a while to import
 
     path, seeds, last = PATHS[phase.rule.deltas], len(net.weights[0]), net.depth - 1
     learns = np.array([l not in phase.frozen and (path.hidden or l == last) for l in range(net.depth)])
-    keeps = np.array([(1 - rate * config.optimizer.weight_decay) ** config.batch_size for rate in rates])
 
     def learn_part(part: slice) -> None:
         some, batch = net.of(part), data.batch(steps.start, len(steps), part)
-        weights = tuple(np.ascontiguousarray(transpose(w)) for w in some.weights)
-        biases = tuple(some.biases or (np.zeros((len(w), w.shape[2]), w.dtype) for w in weights))
-        back = weights[1:] if path.transposed else tuple(some.feedback[l] for l in range(1, net.depth))
+        weights = tuple(widened(transpose(w)) for w in some.weights)
+        biases = tuple(map(widened, some.biases)) if some.biases else tuple(np.zeros(w[:, 0].shape, w.dtype) for w in weights)
+        back = weights[1:] if path.transposed else tuple(widened(some.feedback[l]) for l in range(1, net.depth))
+        examples = np.ascontiguousarray(batch.x), np.ascontiguousarray(batch.target)
         kernel.learn(
-            batch.x, batch.target, weights, biases, net.biases is not None, back or weights, path.transposed, path.direct,
-            path.passed(phase.options), KINDS.index(net.hidden), KINDS.index(net.output), learns, np.array(rates), keeps,
+            *examples, weights, biases, net.biases is not None, back or weights, path.transposed, path.direct, path.passed(phase.options),
+            KINDS.index(net.hidden), KINDS.index(net.output), learns, rates, keeps,
         )  # fmt: skip
-        for w, learned in zip(some.weights, weights, strict=True):
-            w[...] = transpose(learned)
+        for l, learned in enumerate(weights):
+            some.weights[l][...] = transpose(learned[..., : net.sizes[l + 1]])
+            if some.biases:
+                some.biases[l][...] = biases[l][:, : net.sizes[l + 1]]
 
     cores = min(net.backend.threads, seeds)
     bounds = [round(k * seeds / cores) for k in range(cores + 1)]
     net.backend.map(learn_part, [slice(*pair) for pair in pairwise(bounds)])
+
+
+def widened(array: np.ndarray) -> np.ndarray:
+    """A copy with zeros at the end of each row up to a multiple of 16 elements, which SIMD instructions take without a rest."""
+    *lead, width = array.shape
+    wide = np.zeros((*lead, -(-width // 16) * 16), array.dtype)
+    wide[..., :width] = array
+    return wide

@@ -11,7 +11,7 @@ from numba import njit
 
 LINEAR, LOGISTIC, TANH, RELU, PIECEWISE_LINEAR = range(5)
 FAST = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
-EXACT = {"nogil": True, "cache": True, "error_model": "numpy"}
+EXACT = FAST | {"fastmath": False}  # said outright, or Numba compiles a function as fast as the one that calls it
 
 ROUND = 1.5 * 2**52  # adding it rounds a double to a whole number, which then stands in its last bits
 LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
@@ -113,7 +113,8 @@ def learn(x, target, weights, biases, biased, back, transposed, direct, passed, 
 
     x, target: (S or 1, T N, n), the batches of T steps one after the other. weights: (S, n_l, n_{l+1}), each W_l transposed. back: for
     each hidden layer the matrices (S, n_l, ...) that carry the signal to it; `transposed` where they are W_l^T itself; `direct`
-    from the output; `passed` with phi'. learns: for each W_l. rates, keeps: (T,), eta and the factor by which weights decay.
+    from the output; `passed` with phi'. learns: for each W_l. rates, keeps: (T,), eta and the factor by which weights decay. Rows of
+    weights, biases and back may end in zeros, which stay zeros.
 
     Decay is kept apart, W = scale * weights, and multiplied in at the end: what would change every weight at every step changes one number.
     """
@@ -121,8 +122,8 @@ def learn(x, target, weights, biases, biased, back, transposed, direct, passed, 
     count, widest = x.shape[1] // steps, x.shape[2]
     for w in weights:
         widest = max(widest, w.shape[2])
-    h = np.empty((depth + 1, count, widest), x.dtype)
-    delta, d = np.empty_like(h), np.empty_like(h)  # delta_l and delta_l * phi'(a_l)
+    h = np.zeros((depth + 1, count, widest), x.dtype)
+    delta, d = np.zeros_like(h), np.zeros_like(h)  # delta_l and delta_l * phi'(a_l)
     scale, lowest = np.empty(depth), depth - 1  # the lowest layer of weights that learns
     for l in range(depth):
         if learns[depth - 1 - l]:

@@ -23,16 +23,24 @@ Deltas = dict[int, Array]  # delta_l by layer l, each (S, N, n_l)
 class Activation(NamedTuple):
     """phi and its derivative, the latter as a function of the unit's output h = phi(a)."""
 
-    phi: Callable  # (xp, a) -> h
+    phi: Callable  # (xp, a) -> h, in the place of a
     slope: Callable  # (xp, h) -> phi'(a)
 
 
+def logistic(xp, a: Array) -> Array:
+    """1 / (1 + e^-a), step by step in place: temporary arrays would cost as much as the numbers in them."""
+    xp.negative(a, out=a)
+    xp.exp(a, out=a)
+    a += 1
+    return xp.reciprocal(a, out=a)
+
+
 ACTIVATIONS["linear"] = Activation(lambda xp, a: a, lambda xp, h: 1.0)
-ACTIVATIONS["logistic"] = Activation(lambda xp, a: 1 / (1 + xp.exp(-a)), lambda xp, h: h * (1 - h))
-ACTIVATIONS["tanh"] = Activation(lambda xp, a: xp.tanh(a), lambda xp, h: 1 - h * h)
-ACTIVATIONS["relu"] = Activation(lambda xp, a: xp.maximum(a, 0), lambda xp, h: (h > 0).astype(h.dtype))
+ACTIVATIONS["logistic"] = Activation(logistic, lambda xp, h: xp.multiply(slope := 1 - h, h, out=slope))
+ACTIVATIONS["tanh"] = Activation(lambda xp, a: xp.tanh(a, out=a), lambda xp, h: xp.subtract(1, slope := h * h, out=slope))
+ACTIVATIONS["relu"] = Activation(lambda xp, a: xp.maximum(a, 0, out=a), lambda xp, h: (h > 0).astype(h.dtype))
 ACTIVATIONS["piecewise_linear"] = Activation(  # Supp. Note 5, eq. (1)
-    lambda xp, a: xp.maximum(a, a / 20), lambda xp, h: xp.where(h > 0, h.dtype.type(1), h.dtype.type(1 / 20))
+    lambda xp, a: xp.maximum(a, a / 20, out=a), lambda xp, h: xp.where(h > 0, h.dtype.type(1), h.dtype.type(1 / 20))
 )
 
 

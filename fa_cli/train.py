@@ -10,7 +10,7 @@ from fa_cli import compiled
 from fa_cli.backend import ALL, Array
 from fa_cli.errors import UserError
 from fa_cli.network import Deltas, Network, Signals, observe
-from fa_cli.optimizer import learning_rate, resting, update
+from fa_cli.optimizer import decay, learning_rates, resting, update
 from fa_cli.probes import METRICS, View
 from fa_cli.rules import Rule
 from fa_cli.schema import RunConfig
@@ -64,17 +64,18 @@ def train(config: RunConfig, net: Network, data, phases: Sequence[Phase], seeds:
 def learn(config: RunConfig, net: Network, data, phase: Phase, noise: Blocks | None, velocity: dict | None, steps: range) -> None:
     """Learn from the examples of some steps: forward pass, error, hidden signals, three-factor update, once for each batch."""
     epoch = data.steps_per_epoch if config.epochs else 1
-    rates = [learning_rate(config.optimizer, step / epoch) for step in steps]
+    rates = learning_rates(config.optimizer, np.array(steps) / epoch)
+    keeps = decay(config.optimizer, rates, config.batch_size, net.backend.dtype)
     if compiled.covers(config, net, phase, steps):
-        return compiled.learn(config, net, data, phase, steps, rates)
+        return compiled.learn(net, data, phase, steps, rates, keeps)
 
     def learn_part(part: slice) -> None:
         some, rolling = net.of(part), {name: v[part] for name, v in velocity.items()} if velocity else None
-        for step, rate in zip(steps, rates, strict=True):
+        for step, rate, keep in zip(steps, rates.tolist(), keeps.tolist(), strict=True):
             batch = data.batch(step, seeds=part)
             signals = observe(some, batch.x, batch.target)
             delta = phase.deltas(some, signals, noise_at(noise, step, part))
-            update(some, signals, delta, config.optimizer, rate, phase.frozen, rolling)
+            update(some, signals, delta, rate, keep, phase.frozen, config.optimizer.momentum, rolling)
 
     net.backend.map(learn_part, net.backend.shares(len(net.weights[0]), config.batch_size * net.largest))
 

@@ -5,7 +5,7 @@ import numpy as np
 from fa_cli.backend import Backend, NumpyBackend
 from fa_cli.network import Network, Signals, build, build_feedback, observe
 from fa_cli.rules import RULES, load_rules
-from fa_cli.schema import ModelConfig, OptimizerConfig, RuleConfig
+from fa_cli.schema import ModelConfig, RuleConfig
 
 load_rules()
 OPTIONS = {"fa": {"derivative": "local"}, "dfa": {"derivative": "local"}, "node_perturbation": {"sigma": 0.01}}
@@ -35,6 +35,3 @@ def deltas(rule: str, net: Network, signals: Signals, sigma=0.01, seed=11, **opt
     noise = {l: net.backend.to_device(sigma * rng.standard_normal((*shape, net.sizes[l]))) for l in range(1, net.depth)}
     given = {"noise": noise} if RULES[rule].noisy else {}
     return RULES[rule].deltas(net, signals, **given, **(OPTIONS.get(rule, {}) | options))
-
-
-PLAIN = OptimizerConfig(learning_rate=1.0)

@@ -8,9 +8,9 @@ import numpy as np
 from fa_cli.backend import Backend
 
 IN_CUPY = {
-    "abs", "arange", "arccos", "argmax", "asarray", "broadcast_to", "clip", "concatenate",
-    "degrees", "empty", "exp", "eye", "isfinite", "matmul",
-    "maximum", "mean", "multiply", "sqrt", "stack", "sum", "take", "tanh", "where", "zeros", "zeros_like",
+    "abs", "arange", "arccos", "argmax", "asarray", "broadcast_to", "clip", "concatenate", "degrees", "empty", "exp", "eye",
+    "isfinite", "matmul", "maximum", "mean", "multiply", "negative", "reciprocal", "sqrt", "stack", "subtract", "sum", "take",
+    "tanh", "where", "zeros", "zeros_like",
 }  # fmt: skip
 
 

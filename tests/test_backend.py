@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from conftest import tolerance
-from small import PLAIN, deltas, network
+from small import deltas, network
 from strict import StrictBackend
 
 from fa_cli.backend import LARGE, Backend, CupyBackend, NumpyBackend
@@ -40,7 +40,7 @@ def test_backends_agree(kind, rule, dtype):
         for k in range(20):
             signals = observe(net, backend.to_device(x), backend.to_device(target))
             assert signals.error.dtype == np.dtype(dtype)
-            update(net, signals, deltas(rule, net, signals, sigma=0.3, seed=k), PLAIN, 0.01, {1}, velocity)
+            update(net, signals, deltas(rule, net, signals, sigma=0.3, seed=k), 0.01, 0.99, {1}, 0.5, velocity)
         results.append((start, [backend.to_host(weights) for weights in net.weights]))
     (start, end), (other_start, other_end) = results
     for mine, other in zip(start, other_start, strict=True):

@@ -5,12 +5,13 @@ import pytest
 from small import batch, deltas, network
 
 from fa_cli.network import observe
-from fa_cli.optimizer import learning_rate, resting, update
+from fa_cli.optimizer import decay, learning_rates, resting, update
 from fa_cli.schema import OptimizerConfig
 
 
-def step(net, signals, config, rate=0.1, frozen=frozenset(), velocity=None, rule="fa"):
-    update(net, signals, deltas(rule, net, signals), config, rate, frozen, velocity)
+def step(net, signals, rule="fa", weight_decay=0.0, **how):
+    (keep,) = decay(OptimizerConfig(weight_decay=weight_decay), np.array([0.1]), len(signals.error[0]), net.backend.dtype)
+    update(net, signals, deltas(rule, net, signals), 0.1, keep, **how)
 
 
 def test_update_is_the_sum_over_the_batch():
@@ -20,7 +21,7 @@ def test_update_is_the_sum_over_the_batch():
 
     def change(examples):
         net = network()
-        step(net, observe(net, signals.activations[0][:, examples], signals.target[:, examples]), OptimizerConfig())
+        step(net, observe(net, signals.activations[0][:, examples], signals.target[:, examples]))
         return np.array([net.weights[0] - start.weights[0]])
 
     parts = sum(change(slice(n, n + 1)) for n in range(6))
@@ -32,10 +33,21 @@ def test_weight_decay_is_per_example():
     net, plain = network(), network()
     signals = batch(net)
     start = net.weights[0].copy()
-    step(net, signals, OptimizerConfig(weight_decay=0.5))
-    step(plain, signals, OptimizerConfig())
+    step(net, signals, weight_decay=0.5)
+    step(plain, signals)
     np.testing.assert_allclose(net.weights[0], plain.weights[0] - start + start * (1 - 0.1 * 0.5) ** 6, rtol=1e-12)
     np.testing.assert_array_equal(net.biases[0], plain.biases[0])
+
+
+def test_small_decay_is_saved_up():
+    """A decay that float32 would round away comes in one piece, and nothing of it is lost; float64 resolves it at every step."""
+    config, rates = OptimizerConfig(weight_decay=1e-6), np.full(100, 5e-3)
+    each = (1 - 5e-9) ** 20
+    np.testing.assert_array_equal(decay(config, rates, 20, np.dtype("float64")), np.full(100, each))
+    rare = decay(config, rates, 20, np.dtype("float32"))
+    assert (rare == 1).sum() == 98 and rare[-1] < 1
+    assert rare.prod() == pytest.approx(each**100, rel=1e-12)
+    assert (decay(OptimizerConfig(), rates, 20, np.dtype("float32")) == 1).all()
 
 
 def test_momentum_builds_up():
@@ -43,10 +55,10 @@ def test_momentum_builds_up():
     net, plain = network(), network()
     signals = batch(net)
     start = net.weights[1].copy()
-    step(plain, signals, OptimizerConfig())
+    step(plain, signals)
     velocity = resting(net)
     for _ in range(2):  # the same signals twice, as if the error had stayed
-        step(net, signals, OptimizerConfig(momentum=0.5), velocity=velocity)
+        step(net, signals, momentum=0.5, velocity=velocity)
     np.testing.assert_allclose(net.weights[1] - start, 2.5 * (plain.weights[1] - start), rtol=1e-10)
     np.testing.assert_allclose(velocity["b1"], 1.5 * (plain.biases[1] - network().biases[1]), rtol=1e-10)
 
@@ -55,8 +67,7 @@ def test_momentum_builds_up():
 def test_frozen_layers_stay(momentum):
     """Neither weights nor biases of a frozen layer change, whatever decays or rolls on; the others do."""
     net, start = network(), network()
-    config = OptimizerConfig(weight_decay=0.1, momentum=momentum)
-    step(net, batch(net), config, frozen={0}, velocity=resting(net) if momentum else None)
+    step(net, batch(net), weight_decay=0.1, frozen={0}, momentum=momentum, velocity=resting(net) if momentum else None)
     np.testing.assert_array_equal(net.weights[0], start.weights[0])
     np.testing.assert_array_equal(net.biases[0], start.biases[0])
     assert (net.weights[1] != start.weights[1]).any()
@@ -65,7 +76,7 @@ def test_frozen_layers_stay(momentum):
 def test_hidden_layers_rest_in_shallow_learning():
     """Without a delta a layer is as good as frozen."""
     net, start = network(rule="shallow"), network(rule="shallow")
-    step(net, batch(net), OptimizerConfig(weight_decay=0.1), rule="shallow")
+    step(net, batch(net), "shallow", weight_decay=0.1)
     np.testing.assert_array_equal(net.weights[0], start.weights[0])
     assert (net.weights[1] != start.weights[1]).any()
 
@@ -79,7 +90,7 @@ def test_absent_synapses_stay_absent(momentum):
     assert 0.15 < (absent.swapaxes(1, 2) & back).mean() < 0.35  # masks are independent: a quarter lacks both
     velocity = resting(net) if momentum else None
     for k in range(3):
-        step(net, batch(net, seed=k), OptimizerConfig(weight_decay=0.1, momentum=momentum), velocity=velocity)
+        step(net, batch(net, seed=k), weight_decay=0.1, momentum=momentum, velocity=velocity)
     assert (net.weights[1][absent] == 0).all()
     assert (net.weights[1][~absent] != 0).all()
 
@@ -87,4 +98,5 @@ def test_absent_synapses_stay_absent(momentum):
 def test_schedule():
     """The rate changes from the given time on, whatever the order of the pairs."""
     config = OptimizerConfig(learning_rate=1.0, schedule=[[20.0, 0.01], [10.0, 0.1]])
-    assert [learning_rate(config, time) for time in (0, 9.99, 10, 19, 20, 1000)] == [1.0, 1.0, 0.1, 0.1, 0.01, 0.01]
+    assert learning_rates(config, [0, 9.99, 10, 19, 20, 1000]).tolist() == [1.0, 1.0, 0.1, 0.1, 0.01, 0.01]
+    assert learning_rates(OptimizerConfig(learning_rate=0.3), [0, 7]).tolist() == [0.3, 0.3]

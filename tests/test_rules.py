@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from small import OPTIONS, PLAIN, batch, deltas, network
+from small import OPTIONS, batch, deltas, network
 
 from fa_cli.network import ACTIVATIONS, forward, observe, transpose
 from fa_cli.optimizer import update
@@ -19,7 +19,7 @@ def parameters(net) -> list[np.ndarray]:
 def change(rule, net, signals, **options) -> list[np.ndarray]:
     """What one update at eta = 1 adds to each parameter; the network stays as it was."""
     before = [array.copy() for array in parameters(net)]
-    update(net, signals, deltas(rule, net, signals, **options), PLAIN, 1.0, frozenset(), None)
+    update(net, signals, deltas(rule, net, signals, **options), 1.0)
     step = [after - array for after, array in zip(parameters(net), before, strict=True)]
     for array, old in zip(parameters(net), before, strict=True):
         array[...] = old
@@ -167,7 +167,7 @@ def test_the_loss_falls(rule):
     x, before = signals.activations[0], loss(net, signals.activations[0], signals.target)
     for k in range(200):
         signals = observe(net, x, signals.target)
-        update(net, signals, deltas(rule, net, signals, seed=k), PLAIN, 0.01, frozenset(), None)
+        update(net, signals, deltas(rule, net, signals, seed=k), 0.01)
     assert (loss(net, x, signals.target) < 0.8 * before).all()
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from small import PLAIN, deltas, network
+from small import deltas, network
 
 from fa_cli.backend import NumpyBackend
 from fa_cli.data import DATASETS, Batch, Setting, load_datasets
@@ -77,7 +77,7 @@ def test_the_expected_update_is_deterministic_dynamics():
     target, eta = data.probe.target.swapaxes(1, 2), 0.05
     for step in range(50):
         signals = observe(net, *data.batch(step)[:2])
-        update(net, signals, deltas("fa", net, signals), PLAIN, eta, frozenset(), None)
+        update(net, signals, deltas("fa", net, signals), eta)
         error = target - w @ a
         w, a = w + eta * error @ a.swapaxes(1, 2), a + eta * b @ error
     np.testing.assert_allclose(net.weights[0], a, rtol=1e-10)
@@ -107,7 +107,7 @@ def test_the_three_neurons_follow_parabolas():
         start = 2 * net.weights[1] - net.weights[0] ** 2
         for step in range(round(40 / eta)):
             signals = observe(net, *data.batch(step)[:2])
-            update(net, signals, deltas("fa", net, signals), PLAIN, eta, frozenset(), None)
+            update(net, signals, deltas("fa", net, signals), eta)
         drift[eta] = abs(2 * net.weights[1] - net.weights[0] ** 2 - start).max()
         np.testing.assert_allclose(net.weights[0] * net.weights[1], 1, atol=1e-6)
     assert drift[0.005] == pytest.approx(drift[0.01] / 2, rel=0.05)
