@@ -6,10 +6,11 @@ FA      = $(VENV)/bin/fa-run
 STAMP   = $(VENV)/installed
 OUTPUTS   ?= outputs
 REFERENCE = outputs/paper
+TORCH     = https://download.pytorch.org/whl/cpu
 SMALL     = fig2 fig3d figS6 figS7 figS8 fig5 figS10 figS11 figS13 theorems invariant gauss_newton jacobian
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint paper-small paper-fig3 paper search-fig3 figures report wheel clean
+.PHONY: help run test lint paper-small paper-fig3 paper search-fig3 figures report bench wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +52,10 @@ figures: $(STAMP) ## every figure whose results exist: of the reference results,
 
 report: $(STAMP) ## judge the paper's claims: outputs/report.html
 	$(FA) report results=$(OUTPUTS)
+
+bench: $(STAMP) ## speed against PyTorch, JAX and bare BLAS: outputs/bench/ (about 10 minutes; installs both)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --extra-index-url $(TORCH) --editable '.[bench]'
+	$(FA) bench outputs=$(OUTPUTS)
 
 wheel: $(STAMP) ## build dist/*.whl
 	$(VENV)/bin/python -m build --wheel

@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-import scipy.linalg.cython_blas
 import threadpoolctl
 
 from fa_cli.errors import UserError
@@ -21,7 +20,8 @@ from fa_cli.registry import Registry
 Array = Any  # numpy.ndarray or cupy.ndarray
 BACKENDS = Registry("backend")
 ALL = slice(None)  # all seeds
-LARGE = 100_000  # multiply-adds of one seed's product from which threads and direct BLAS calls pay off
+LARGE = 100_000  # multiply-adds of a product from which direct BLAS calls pay off
+HEAVY = 1_000_000  # and from which seeds are better trained apart, each on a core, than together
 
 
 def usable_cores() -> int:
@@ -31,7 +31,9 @@ def usable_cores() -> int:
 
 def blas_routine(name: str) -> Callable:
     """A routine of SciPy's BLAS, all arguments by address. SciPy's own wrappers keep the interpreter's lock, this one does not."""
-    capsule, python = scipy.linalg.cython_blas.__pyx_capi__[name], ctypes.pythonapi
+    from scipy.linalg import cython_blas  # not needed to compose a config, and slow to import
+
+    capsule, python = cython_blas.__pyx_capi__[name], ctypes.pythonapi
     python.PyCapsule_GetName.restype, python.PyCapsule_GetName.argtypes = ctypes.c_char_p, [ctypes.py_object]
     python.PyCapsule_GetPointer.restype, python.PyCapsule_GetPointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
     return ctypes.CFUNCTYPE(None)(python.PyCapsule_GetPointer(capsule, python.PyCapsule_GetName(capsule)))
@@ -104,7 +106,7 @@ class NumpyBackend(Backend):
 
     def shares(self, seeds: int, multiply_adds: int) -> list[slice]:
         """As in Backend: small products of all seeds together, large ones a seed at a time, whose weights then stay in the cache."""
-        return [slice(s, s + 1) for s in range(seeds)] if multiply_adds >= LARGE else [ALL]
+        return [slice(s, s + 1) for s in range(seeds)] if multiply_adds >= HEAVY else [ALL]
 
     def matmul(self, a: Array, b: Array) -> Array:
         """As in Backend. Of large products OpenBLAS is faster with the transposed one, b^T a^T, where b^T are the weights."""

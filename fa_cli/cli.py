@@ -4,11 +4,12 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from string import Template
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException, OverrideParseException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from fa_cli import __version__, config, errors
@@ -103,11 +104,25 @@ def command(words: list[str]) -> None:
             words = named(words)
     elif words and re.fullmatch(r"[a-z_]+", words[0]):
         raise UserError(f"no subcommand is called {words[0]!r}: {suggest(words[0], SUBCOMMANDS)}; a run takes key=value words only")
+    if words in (["--help"], ["-h"]) and app is train:
+        show_help()
+        return
     parser = get_args_parser()
     parser.error = raise_usage
     parser.parse_args(words)
     sys.argv[1:] = words
     app()
+
+
+def show_help() -> None:
+    """`fa-run --help` as Hydra would show it, in half the time: Hydra copies all its configs once for every group that it lists."""
+    with hydra.initialize_config_dir(CONF, version_base="1.3"):
+        composed = hydra.compose("config", return_hydra_config=True)
+    template = Template(OmegaConf.to_container(composed.hydra.help)["template"])
+    options = {folder.name: sorted(path.stem for path in folder.glob("*.yaml")) for folder in sorted(config.FOLDER.iterdir())}
+    groups = "".join(f"{group}: {', '.join(names)}\n" for group, names in options.items() if names)
+    keys = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
+    print(template.substitute(APP_CONFIG_GROUPS=groups, CONFIG=OmegaConf.to_yaml(keys)))
 
 
 def raise_usage(message: str) -> None:

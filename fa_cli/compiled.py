@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fa_cli.backend import LARGE
+from fa_cli.backend import HEAVY
 from fa_cli.network import ACTIVATIONS, Network, transpose
 from fa_cli.rules.bp import bp
 from fa_cli.rules.dfa import dfa
@@ -18,6 +18,7 @@ from fa_cli.rules.fa import fa
 from fa_cli.rules.shallow import shallow
 from fa_cli.schema import RunConfig
 
+FEW = 20  # examples in a batch above which BLAS is faster
 LONG = 5000  # steps of a phase from which Numba is worth its import
 SHORT = 10  # steps between two measurements below which the plain loop is as fast
 
@@ -44,7 +45,7 @@ def covers(config: RunConfig, net: Network, phase, steps: range) -> bool:
     """Whether this loop knows the phase's rule and all of the network, and is the faster way through these steps."""
     known = phase.rule.deltas in PATHS and net.hidden in KINDS and net.output in KINDS
     dense = not net.masks and not config.optimizer.momentum
-    small = config.batch_size == 1 or config.batch_size * net.largest < LARGE
+    small = config.batch_size == 1 or (config.batch_size <= FEW and config.batch_size * net.largest < HEAVY)
     long = phase.stop - phase.start >= LONG and len(steps) >= SHORT
     return net.backend.compiled and known and dense and small and long
 

@@ -6,13 +6,16 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOG_SECONDS = 30.0  # between two lines in a log
 SHOWN = ("validation_error", "test_error", "nse", "loss")  # the first of these that is measured is shown
@@ -65,7 +68,7 @@ class Progress:
             out.print(f"step {step} of {self.total}  {text}")
 
 
-def show_summary(folder: Path, summary: pd.DataFrame, seconds: float | None) -> None:
+def show_summary(folder: Path, summary: "pd.DataFrame", seconds: float | None) -> None:
     """The last thing that a run prints: final values over seeds, time, folder and what to type next.
 
     `seconds` is None for a run that had been finished before.

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pooch
 from omegaconf import DictConfig
 
 from fa_cli import terminal
@@ -48,6 +47,8 @@ SOURCES = {MNIST.name: MNIST}
 
 def default_folder() -> str:
     """Where data lie unless `data_dir` or FA_DATA_DIR says otherwise: the user's cache."""
+    import pooch  # here and below: slow to import, and rarely needed
+
     return str(pooch.os_cache("fa-run"))
 
 
@@ -129,6 +130,8 @@ def status(source: Source, data_dir: str) -> str:
 
 def ways(source: Source) -> Iterator[tuple[str, Callable]]:
     """(origin, download(folder, names)) for every way to get the files, the preferred one first."""
+    import pooch
+
     for mirror in source.mirrors:
 
         def download(folder: Path, names: list[str], mirror=mirror) -> None:

@@ -66,6 +66,7 @@ def contenders(work, start) -> dict:
 
         return run
 
+    torch._dynamo.reset()  # or the programs compiled for other workloads count against a limit
     found = {"PyTorch eager": eager}
     if work.seeds > 1:
         found["PyTorch bmm"] = loop(batched)
