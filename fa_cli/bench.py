@@ -1,14 +1,16 @@
 """Speed as ratios within one run on one machine: this project, other people's tools, and the bare products of matrices.
 
 All contenders train the same networks with feedback alignment, from the same parameters, on the same examples in memory; that
-they end with the same weights is checked before they are timed. Times are of training alone, medians over repeats that are
-interleaved, so that a machine that slows down slows everybody down.
+they end with the same weights is checked before they are timed. Each tool runs beside this project in a process of its own, and
+repeats are interleaved, so that a machine that slows down slows both down. Times are of training alone.
 """
 
 import importlib.util
+import multiprocessing
 import platform
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from fa_cli import growth, record, terminal
-from fa_cli.backend import LARGE, usable_cores
+from fa_cli.backend import LARGE, NumpyBackend, usable_cores
 from fa_cli.errors import UserError
 from fa_cli.files import write_text
 from fa_cli.workloads import Contender, Given, Workload, bare, given, ours, workloads
@@ -27,21 +29,25 @@ from fa_cli.workloads import Contender, Given, Workload, bare, given, ours, work
 OURS, BARE, GROWTH = "fa-run", "bare BLAS", "growth"
 
 
-def peers(folder: Path) -> list[Callable[[Workload, Given], dict[str, Contender]]]:
-    """The `contenders` of each file of a folder whose library is installed; raises UserError where there is no folder."""
+def peers(folder: Path) -> list[Path]:
+    """The files of a folder whose library is installed; raises UserError where there is no folder."""
     if not folder.is_dir():
         raise UserError(f"peers={folder}: no such folder; it lies in a checkout of the project; peers=null measures without them")
     found = []
     for path in sorted(folder.glob("with_*.py")):
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        module = importlib.util.module_from_spec(spec)
-        try:
-            spec.loader.exec_module(module)
-        except ImportError as error:
-            terminal.out.print(f"{path.stem}: left out, {error}; `make bench` installs it")
-            continue
-        found.append(module.contenders)
+        if importlib.util.find_spec(path.stem.removeprefix("with_")):
+            found.append(path)
+        else:
+            terminal.out.print(f"{path.name}: left out, its library is not installed; `make bench` installs it")
     return found
+
+
+def contenders_of(path: Path) -> Callable[[Workload, Given], dict[str, Contender]]:
+    """The function `contenders` of a peer's file."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.contenders
 
 
 def run(config: DictConfig) -> None:
@@ -54,7 +60,7 @@ def run(config: DictConfig) -> None:
             raise UserError(f"only={name}: choose from: {', '.join([*known, GROWTH])}")
     if not isinstance(config.repeats, int) or config.repeats < 1:
         raise UserError(f"repeats={config.repeats}: expected a whole number of at least 1")
-    others = peers(Path(config.peers)) if config.peers else []
+    others = (peers(Path(config.peers)) if config.peers else []) or [None]
     folder = Path(config.outputs) / "bench"
     tables = []
     for name in chosen:
@@ -63,7 +69,7 @@ def run(config: DictConfig) -> None:
             write_text(folder / "growth.csv", record.csv(grown))
             draw(folder / "growth.png", (2, 4), (10, 5), lambda axes, grown=grown: growth.draw(grown, axes))
         else:
-            tables.append(measure(known[name], others, config.repeats))
+            tables.append(pd.concat([apart(measure, known[name], other, config.repeats) for other in others]))
             terminal.tables.print(ratios(tables[-1]))
     write_text(folder / "machine.csv", record.csv(machine(cores)))
     if tables:
@@ -73,10 +79,16 @@ def run(config: DictConfig) -> None:
     terminal.out.print(f"{terminal.shown(folder)}  {', '.join(sorted(path.name for path in folder.iterdir()))}")
 
 
-def measure(work: Workload, others: list, repeats: int) -> pd.DataFrame:
-    """Times of all contenders on a workload, one row a repeat: workload,contender,repeat,us_per_step,gflops."""
-    short = work._replace(steps=50)
-    agree(work, competitors(short, others))
+def apart(work: Callable, *arguments) -> pd.DataFrame:
+    """Call `work` in a process of its own: the threads of one tool slow another down."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(work, *arguments).result()
+
+
+def measure(work: Workload, peer: Path | None, repeats: int) -> pd.DataFrame:
+    """Times of this project, one peer and the limit, one row a repeat: workload,beside,contender,repeat,us_per_step,gflops."""
+    others = contenders_of(peer) if peer else None
+    agree(work, competitors(work._replace(steps=50), others))
     contenders = competitors(work, others)
     for train in contenders.values():
         train()
@@ -87,16 +99,15 @@ def measure(work: Workload, others: list, repeats: int) -> pd.DataFrame:
             train()
             step = (time.perf_counter() - start) / work.steps
             flops = 2 * work.products * work.seeds / step
-            rows.append({"workload": work.name, "contender": name, "repeat": repeat, "us_per_step": step * 1e6, "gflops": flops / 1e9})
+            row = {"workload": work.name, "beside": peer.stem if peer else "nobody", "contender": name, "repeat": repeat}
+            rows.append(row | {"us_per_step": step * 1e6, "gflops": flops / 1e9})
     return pd.DataFrame(rows)
 
 
-def competitors(work: Workload, others: list) -> dict[str, Contender]:
-    """Everybody who trains this workload, by name, and the limit where products are most of the work."""
+def competitors(work: Workload, others: Callable | None) -> dict[str, Contender]:
+    """Those who train this workload, by name, and the limit where products are most of the work."""
     start = given(work)
-    contenders = {OURS: ours(work, start)}
-    for peer in others:
-        contenders |= peer(work, start)
+    contenders = {OURS: ours(work, start)} | (others(work, start) if others else {})
     if work.batch_size * max(m * n for m, n in pairwise(work.sizes)) >= LARGE and work.batch_size > 1:
         contenders[BARE] = bare(work, start)
     return contenders
@@ -123,7 +134,7 @@ def ratios(table: pd.DataFrame) -> Table:
 
 def medians(table: pd.DataFrame) -> Iterator[tuple[str, float, float, float]]:
     """(contender, us a step, GFlop/s, this project's throughput over its) of one workload, medians over repeats."""
-    times = table.pivot(index="repeat", columns="contender", values="us_per_step")
+    times = table.pivot(index=["beside", "repeat"], columns="contender", values="us_per_step")
     speeds = table.groupby("contender")["gflops"].median()
     for name in table["contender"].unique():
         yield name, times[name].median(), speeds[name], (times[name] / times[OURS]).median()
@@ -131,6 +142,7 @@ def medians(table: pd.DataFrame) -> Iterator[tuple[str, float, float, float]]:
 
 def machine(cores: int) -> pd.DataFrame:
     """What computed, and with which libraries and threads."""
+    NumpyBackend("float64")  # limits the threads, as it does in the processes that measure
     blas = "; ".join(f"{lib['internal_api']} {lib['version']} {lib['num_threads']} thread" for lib in threadpoolctl.threadpool_info())
     values = {
         "cores": cores,
@@ -150,7 +162,9 @@ def bars(table: pd.DataFrame, axes) -> None:
         rows = [row for row in medians(table[table["workload"] == name]) if row[0] != OURS]
         for j, (contender, _, _, ratio) in enumerate(rows):
             first = contender not in axes.get_legend_handles_labels()[1]
-            axes.bar(k + (j - len(rows) / 2) * 0.15, ratio, 0.14, color=str(shades[contender]), label=contender if first else None)
+            axes.bar(
+                k + (j - len(rows) / 2) * 0.15, ratio - 1, 0.14, bottom=1, color=str(shades[contender]), label=contender if first else None
+            )
     axes.axhline(1, color="tab:green", linewidth=1)
     axes.set(yscale="log", ylabel=f"throughput of {OURS} / that of others", xticks=range(len(names)))
     axes.set_xticklabels([name.replace("_", "\n") for name in names])

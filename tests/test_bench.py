@@ -12,7 +12,7 @@ from fa_cli.workloads import given, ours, workloads
 PEERS = Path(__file__).parent / "benchmarks" / "peers"
 LAZY = '''
 def contenders(work, start):
-    """Of a tool that does nothing, and one that is not there."""
+    """Of a tool that does nothing."""
     return {"lazy": lambda: start.weights}
 '''
 
@@ -29,10 +29,10 @@ def test_it_writes_times_and_ratios(fa_run, tmp_path):
 
 
 def test_a_peer_that_computes_something_else_is_not_timed(fa_run, tmp_path):
-    (tmp_path / "with_lazy.py").write_text(LAZY)
-    (tmp_path / "with_absent.py").write_text("import no_such_library\n")
+    (tmp_path / "with_json.py").write_text(LAZY)
+    (tmp_path / "with_absent.py").write_text("import absent\n")
     done = fa_run("bench", "only=fig2", "repeats=1", f"peers={tmp_path}")
-    assert done.returncode == 1 and "with_absent: left out" in done.stdout
+    assert done.returncode == 1 and "with_absent.py: left out" in done.stdout
     assert "lazy does not compute the same as fa-run on fig2" in done.stderr
 
 
@@ -51,8 +51,7 @@ def test_peers_end_with_the_same_weights(library, name):
     """After a few steps, to rounding."""
     pytest.importorskip(library)
     work = next(work for work in workloads(cores=1) if work.name == name)._replace(steps=5)
-    [contenders] = [peer for peer in bench.peers(PEERS) if peer.__module__ == f"with_{library}"]
-    start = given(work)
+    contenders, start = bench.contenders_of(PEERS / f"with_{library}.py"), given(work)
     bench.agree(work, {bench.OURS: ours(work, start)} | contenders(work, start))
 
 
