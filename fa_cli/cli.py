@@ -2,8 +2,12 @@
 
 import os
 import re
+import signal
 import sys
+import tempfile
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from string import Template
 
 import hydra
@@ -20,11 +24,11 @@ CONF = str(config.FOLDER)
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="config")
-def train(cfg: DictConfig) -> None:
-    """Train what the config says."""
+def train(cfg: DictConfig) -> float:
+    """Train what the config says; returns what a sweeper minimises."""
     from fa_cli import errors, experiment  # a launcher may call this function in another process
 
-    errors.attempt(experiment.run, cfg)
+    return errors.attempt(experiment.run, cfg)
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="plot")
@@ -66,21 +70,28 @@ SUBCOMMANDS = {"plot": plot, "report": report, "data": data, "bench": bench}
 
 
 def main() -> None:
-    """Entry point of `fa-run`: 0 where all went well, 1 after an error that was told in one line, 130 after Ctrl-C."""
+    """Entry point of `fa-run`: 0 where all went well, 1 after an error that was told in one line, 128 + its number after a signal."""
     traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"  # Hydra's own switch for those who want to see where
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are
-    errors.failures = []
+    handle, tally = tempfile.mkstemp(prefix="fa-run-")
+    os.close(handle)
+    os.environ[errors.TALLY] = tally
     try:
         command(sys.argv[1:])
     except KeyboardInterrupt as interrupt:
         errors.complain(str(interrupt) or "stopped")
-        sys.exit(130)
+        sys.exit(128 + getattr(interrupt, "number", signal.SIGINT))
     except Exception as error:
         if traceback or not a_person_caused(error):
             raise
         errors.complain(explain(error))
         sys.exit(1)
-    sys.exit(1 if errors.failures else 0)
+    finally:
+        outcomes = Path(tally).read_text().splitlines()
+        Path(tally).unlink()
+        if len(outcomes) > 1:
+            print(f"{len(outcomes)} runs: " + ", ".join(f"{count} {outcome}" for outcome, count in Counter(outcomes).items()))
+    sys.exit(1 if "failed" in outcomes else 0)
 
 
 def a_person_caused(error: Exception) -> bool:

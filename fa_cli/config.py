@@ -23,7 +23,7 @@ from fa_cli.schema import BackendConfig, DatasetConfig, PhaseConfig, RuleConfig,
 HERE = Path(__file__).parent
 FOLDER = HERE / "conf" if (HERE / "conf").is_dir() else HERE.parent / "conf"  # in a wheel, or beside the package in a checkout
 
-NAMED_APART = ("experiment", "sweep", "outputs", "data_dir", "overwrite", "rule")  # overrides that a run's folder does not repeat
+NAMED_APART = ("experiment", "sweep", "outputs", "data_dir", "resume", "rule")  # overrides that a run's folder does not repeat
 WITH_OPTIONS = {"rule": RuleConfig, "dataset": DatasetConfig, "backend": BackendConfig}
 INFINITY = float("inf")
 KINDS = {"integer": "a whole number", "float": "a number", "bool": "true or false", "boolean": "true or false"}

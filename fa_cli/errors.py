@@ -1,11 +1,21 @@
 """Errors that a person can cause: one line that says what was wrong, what was expected and what to type instead."""
 
 import difflib
+import os
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+TALLY = "FA_RUN_TALLY"  # environment variable: file with a line for each run of this command
 FEW = 16  # names that one line can list
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal ended a run, whose checkpoint is written; `number` is the signal's."""
+
+    def __init__(self, message: str, number: int):
+        super().__init__(message)
+        self.number = number
 
 
 class UserError(Exception):
@@ -20,9 +30,6 @@ def suggest(word: str, known: Iterable[str]) -> str:
         return f"did you mean {near[0]!r}?" if near else f"choose one such as {', '.join(known[:5])}"
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"{hint}choose from: {', '.join(known)}"
-
-
-failures: list[Exception] | None = None  # what went wrong in the runs of this process; None where `fa-run` did not start it
 
 
 def complain(error: BaseException | str) -> None:
@@ -40,15 +47,21 @@ def describe(error: BaseException | str) -> str:
     return str(error)
 
 
-def attempt(work: Callable[[Any], None], config: Any) -> None:
+def attempt(work: Callable[[Any], Any], config: Any) -> Any:
     """Call `work(config)`; what a person can cause is told at once, so that the other runs of a sweep go on.
 
-    In a process that a launcher started (failures is None) the error is raised, so that the launcher sees it.
+    Returns what `work` returns, nan after an error.
     """
     try:
-        work(config)
+        return work(config)
     except (UserError, OSError, MemoryError) as error:
-        if failures is None:
-            raise
-        failures.append(error)
         complain(error)
+        tally("failed")
+        return float("nan")
+
+
+def tally(outcome: str) -> None:
+    """Count a run for the `fa-run` that started it, in whatever process or on whatever machine it went."""
+    if path := os.environ.get(TALLY):
+        with open(path, "a") as file:
+            file.write(f"{outcome}\n")

@@ -18,7 +18,8 @@ from fa_cli import record, terminal
 from fa_cli.backend import BACKENDS, Backend
 from fa_cli.config import check, resolve, seeds_of
 from fa_cli.data import DATASETS, Setting
-from fa_cli.errors import UserError
+from fa_cli.errors import UserError, tally
+from fa_cli.files import locked
 from fa_cli.network import Network, build, build_feedback
 from fa_cli.rules import RULES
 from fa_cli.schema import RunConfig
@@ -28,25 +29,41 @@ from fa_cli.train import Phase, train
 PACKAGES = ("fa-run", "numpy", "scipy", "pandas", "hydra-core", "omegaconf")
 
 
-def run(composed: DictConfig) -> None:
-    """Train what Hydra composed, in the folder that Hydra chose, and show the summary; a finished run is only shown."""
+def run(composed: DictConfig) -> float:
+    """Train what Hydra composed, in the folder that Hydra chose, and show the summary; a finished run is only shown.
+
+    Returns the final error or loss, mean over seeds, for a sweeper that minimises it; nan where another process has the run.
+    """
     hydra = HydraConfig.get()
     folder, typed = Path(hydra.runtime.output_dir), list(hydra.overrides.task)
     try:
         plain = resolve(composed, typed)
         config, identity = check(plain), record.identity(plain)
-        if not config.overwrite and record.finished(folder, identity):
-            summary, seconds = record.summarise(record.load(folder).metrics), None
-        else:
+        if config.resume and record.finished(folder, identity):
+            return tell(hydra, folder, record.summarise(record.load(folder).metrics), None, "finished before")
+        with locked(folder) as alone:
+            if not alone:
+                terminal.out.print(f"{terminal.shown(folder)}  is being trained by another process: left to it")
+                tally("in training elsewhere")
+                return float("nan")
+            if config.resume and record.finished(folder, identity):  # by now
+                return tell(hydra, folder, record.summarise(record.load(folder).metrics), None, "finished before")
             texts = {"config.yaml": OmegaConf.to_yaml(composed), "overrides.yaml": OmegaConf.to_yaml(typed)}
-            summary, seconds = run_in(folder, config, identity, texts)
+            return tell(hydra, folder, *run_in(folder, config, identity, texts), "trained")
     except UserError:
         with contextlib.suppress(OSError):
             folder.rmdir()  # the empty one that Hydra made
         raise
+
+
+def tell(hydra: DictConfig, folder: Path, summary: pd.DataFrame, seconds: float | None, outcome: str) -> float:
+    """Show a finished run, count it, and return its final error or loss."""
     terminal.show_summary(folder, summary, seconds)
     if hydra.mode == RunMode.RUN:
-        terminal.show_next(typed)
+        terminal.show_next(list(hydra.overrides.task))
+    tally(outcome)
+    final = summary.set_index("metric")["mean"]
+    return next((float(final[name]) for name in terminal.SHOWN if name in final), float("nan"))
 
 
 def run_in(folder: Path, config: RunConfig, identity: Mapping, texts: Mapping[str, str]) -> tuple[pd.DataFrame, float]:
@@ -59,7 +76,11 @@ def run_in(folder: Path, config: RunConfig, identity: Mapping, texts: Mapping[st
     phases = plan(config, data.steps_per_epoch, backend, seeds)
     recorder = record.Recorder(config, folder, identity, seeds, phases[-1].stop, data.steps_per_epoch)
     before = receptive_fields(net, config, seeds)
-    train(config, net, data, phases, seeds, recorder)
+    try:
+        train(config, net, data, phases, seeds, recorder)
+    except UserError as error:
+        recorder.fail(error)
+        raise
     fields = {f"receptive_fields_{when}": kept for when, kept in (("before", before), ("after", receptive_fields(net, config, seeds)))}
     arrays = fields if config.record.receptive_fields else {}
     return recorder.finish(arrays, texts, manifest(backend, data)), recorder.elapsed()

@@ -7,11 +7,14 @@ audit.npz       with record.audit=K: everything that went in and out of the firs
 config.yaml     the run, every key with its value; .hydra/ holds what was typed
 manifest.json   versions, commit, data checksums, device, time
 checkpoint.npz  the state of an unfinished run
+failed          why the run ended, in one line, if it did not end well
 """
 
 import io
 import json
 import time
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -20,14 +23,17 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from fa_cli.errors import UserError
+from fa_cli.errors import Stopped, UserError, complain
 from fa_cli.files import write_bytes, write_text
 from fa_cli.network import Network
 from fa_cli.schema import RunConfig
 from fa_cli.terminal import Progress
 
+FORMAT = 1  # of checkpoint.npz
+LARGEST = 4 << 30  # bytes of a .npz file when unpacked
 INDEX = ["seed", "step", "epoch", "examples", "phase"]  # the columns of metrics.csv before the metrics
-ELSEWHERE = ("outputs", "data_dir", "overwrite")  # keys that say where things lie and leave results as they are
+DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)  # of a file that is read
+ELSEWHERE = ("outputs", "data_dir", "resume")  # keys that say where things lie and leave results as they are
 
 
 class Recorder:
@@ -40,6 +46,7 @@ class Recorder:
         self.rows: dict[str, list] = {"step": [], "phase": []}
         self.metrics: list[dict[str, np.ndarray]] = []
         self.audited: dict[str, np.ndarray] = {}
+        self.ended = np.full(len(seeds), np.inf)  # the step before which a seed had diverged
         self.progress = Progress(stop)
         self.seconds, self.started, self.saved = 0.0, time.monotonic(), time.monotonic()
 
@@ -55,6 +62,22 @@ class Recorder:
                 yield start, end
                 start = end
                 self.progress.show(start)
+
+    def end(self, step: int, diverged: np.ndarray, layers: Sequence[str]) -> None:
+        """Some seeds (S, of bool) had diverged before update `step`: their rows end here, and the person is told.
+
+        Raises UserError when no seed is left.
+        """
+        new = np.flatnonzero(diverged & np.isinf(self.ended))
+        self.ended[new] = step
+        if not len(new):
+            return
+        names = f"seed{'s' if len(new) > 1 else ''} {', '.join(str(self.seeds[s]) for s in new)}"
+        rate = f"optimizer.learning_rate={self.config.optimizer.learning_rate:g}"
+        text = f"{names} diverged before step {step}, first in {layers[new[0]]}, with {rate}: type a smaller one"
+        if np.isfinite(self.ended).all():
+            raise UserError(text)
+        complain(f"{text}; the other seeds go on")
 
     def due(self, step: int) -> bool:
         """Whether a row of metrics.csv is to be measured before this step."""
@@ -92,7 +115,10 @@ class Recorder:
         return self.progress.interrupted or time.monotonic() - self.saved > self.config.record.checkpoint_seconds
 
     def save(self, step: int, net: Network, velocity: Mapping | None) -> None:
-        """Write the state before update `step`; raises KeyboardInterrupt after that if the user asked to stop."""
+        """Write the state before update `step`; raises Stopped after that if a signal asked for it.
+
+        Where the checkpoint cannot be written, training goes on: the disk may have room again when it counts.
+        """
         host = net.backend.to_host
         state = parameters(net, velocity)
         arrays = {f"state/{name}": host(array) for name, array in state.items()}
@@ -100,22 +126,44 @@ class Recorder:
         arrays |= {f"rows/{name}": np.array(values) for name, values in self.rows.items()}
         arrays |= {f"metrics/{row}/{name}": values for row, metrics in enumerate(self.metrics) for name, values in metrics.items()}
         arrays |= {f"audit/{name}": array for name, array in self.audited.items()}
-        arrays |= {"step": np.array(step), "seconds": np.array(self.elapsed()), "identity": np.array(json.dumps(self.identity))}
-        write_bytes(self.folder / "checkpoint.npz", npz(arrays, compress=False))
+        arrays |= {"format": np.array(FORMAT), "identity": np.array(json.dumps(self.identity)), "ended": self.ended}
+        arrays |= {"step": np.array(step), "seconds": np.array(self.elapsed())}
         self.saved = time.monotonic()
+        try:
+            write_bytes(self.folder / "checkpoint.npz", npz(arrays, compress=False))
+        except OSError as error:
+            if self.progress.interrupted:
+                raise
+            complain(f"no checkpoint before step {step} ({error.strerror}); training goes on")
         if self.progress.interrupted:
-            raise KeyboardInterrupt(f"stopped before step {step} of {self.stop}; the same command goes on from there")
+            raise Stopped(f"stopped before step {step} of {self.stop}; the same command goes on from there", self.progress.interrupted)
 
     def restore(self, net: Network, velocity: Mapping | None) -> int:
-        """Fill net and velocity from the checkpoint of the same run and return its step; 0 if there is none."""
+        """Fill net and velocity from the run's checkpoint and return its step; 0 if there is none.
+
+        Raises UserError for a damaged one, and for that of another run or of another version of fa-run.
+        """
         path = self.folder / "checkpoint.npz"
-        if self.config.overwrite or not path.exists():
+        if not self.config.resume or not path.exists():
             return 0
+        try:
+            return self.read(path, net, velocity)
+        except (*DAMAGE, MemoryError) as error:
+            raise UserError(f"{path} is damaged ({error}): delete it and run again") from None
+
+    def read(self, path: Path, net: Network, velocity: Mapping | None) -> int:
+        """As `restore`, of a checkpoint that is there."""
         with read_npz(path) as stored:
-            if json.loads(str(stored["identity"])) != self.identity:
-                return 0
+            if stored["format"] != FORMAT:
+                raise UserError(f"{path} is of another version of fa-run: type resume=false to train from the start")
+            if found := difference(json.loads(str(stored["identity"])), json.loads(json.dumps(self.identity))):
+                raise UserError(f"{path} is of another run ({found}): type outputs=DIR to keep it, or resume=false to train from the start")
             for name, array in parameters(net, velocity).items():
-                array[...] = net.backend.to_device(stored[f"state/{name}"])
+                kept = stored[f"state/{name}"]
+                if kept.shape != array.shape:
+                    raise ValueError(f"{name} has shape {kept.shape}, expected {array.shape}")
+                array[...] = net.backend.to_device(kept)
+            self.ended = stored["ended"]
             self.rows = {name: stored[f"rows/{name}"].tolist() for name in self.rows}
             self.metrics = [{} for _ in self.rows["step"]]
             for key in stored.files:
@@ -136,6 +184,11 @@ class Recorder:
         """Seconds of training so far, earlier stretches included."""
         return self.seconds + time.monotonic() - self.started
 
+    def fail(self, error: UserError) -> None:
+        """Leave a note why the run ended, unless the folder holds results."""
+        if not (self.folder / "done").exists():
+            write_text(self.folder / "failed", f"{error}\n")
+
     # ---- the finished run --------------------------------------------------------------------------------------------------
 
     def table(self) -> pd.DataFrame:
@@ -152,12 +205,15 @@ class Recorder:
             "phase": np.tile(self.rows["phase"], seeds),
         }
         columns |= {name: np.stack([row.get(name, nothing) for row in self.metrics], axis=1).ravel() for name in dict.fromkeys(names)}
-        return pd.DataFrame(columns)
+        table = pd.DataFrame(columns)
+        return table[table["step"] < np.repeat(self.ended, count)]
 
     def unit_arrays(self) -> dict[str, np.ndarray]:
         """Metrics of single units, (rows, S, n_l), nan where not measured, and the steps of the rows."""
         nothing = {name: np.full_like(values, np.nan) for metrics in self.metrics for name, values in metrics.items() if values.ndim > 1}
         arrays = {name: np.stack([row.get(name, nothing[name]) for row in self.metrics]) for name in nothing}
+        over = np.array(self.rows["step"])[:, None] >= self.ended
+        arrays = {name: np.where(over[..., None], np.nan, values) for name, values in arrays.items()}
         return arrays | ({"step": np.array(self.rows["step"])} if arrays else {})
 
     def finish(self, arrays: Mapping[str, np.ndarray], composed: Mapping[str, str], manifest: Mapping) -> pd.DataFrame:
@@ -174,11 +230,11 @@ class Recorder:
         (self.folder / "done").unlink(missing_ok=True)
         for name, content in results.items():
             write_bytes(self.folder / name, content)
-        for stale in {"arrays.npz", "audit.npz"} - set(results):
+        for stale in {"arrays.npz", "audit.npz", "failed"} - set(results):
             (self.folder / stale).unlink(missing_ok=True)
+        write_text(self.folder / "done", "")
         if not self.config.record.keep_checkpoint:
             (self.folder / "checkpoint.npz").unlink(missing_ok=True)
-        write_text(self.folder / "done", "")
         return summarise(table)
 
 
@@ -202,17 +258,34 @@ def identity(resolved: Mapping) -> dict:
     """The part of a resolved config that determines results."""
     kept = {key: value for key, value in resolved.items() if key not in ELSEWHERE}
     kept["record"] = {key: value for key, value in kept["record"].items() if "checkpoint" not in key}
+    kept["backend"] = {key: value for key, value in kept["backend"].items() if key != "threads"}
     return kept
 
 
+def difference(old: Mapping, new: Mapping, prefix: str = "") -> str:
+    """The first key in which two identities differ, with both values; empty where they are the same."""
+    for key in [*new, *(key for key in old if key not in new)]:
+        was, now = (config.get(key, "absent") for config in (old, new))
+        if isinstance(was, dict) and isinstance(now, dict):
+            if found := difference(was, now, f"{prefix}{key}."):
+                return found
+        elif was != now:
+            return f"{prefix}{key} was {was}, now {now}"
+    return ""
+
+
 def finished(folder: Path, config: Mapping | None = None) -> bool:
-    """Whether `folder` holds a finished run, of this very config if one is given."""
+    """Whether `folder` holds a finished run; raises UserError if a config is given and the run is of another one."""
     if not (folder / "done").exists():
         return False
-    try:
-        return config is None or yaml.safe_load((folder / "config.yaml").read_text()) == json.loads(json.dumps(config))
-    except (OSError, ValueError, yaml.YAMLError):
-        return False
+    if config is not None:
+        try:
+            found = difference(identity(yaml.safe_load((folder / "config.yaml").read_text())), json.loads(json.dumps(config)))
+        except (*DAMAGE, AttributeError, yaml.YAMLError) as error:
+            raise UserError(f"{folder} is damaged ({' '.join(str(error).split())}): run it again with resume=false") from None
+        if found:
+            raise UserError(f"{folder} holds results of another config ({found}): type outputs=DIR to keep them, or resume=false")
+    return True
 
 
 def load(folder: Path) -> Run:
@@ -225,8 +298,8 @@ def load(folder: Path) -> Run:
             with read_npz(folder / "arrays.npz") as stored:
                 arrays = {key: stored[key] for key in stored.files}
         return Run(folder, yaml.safe_load((folder / "config.yaml").read_text()), pd.read_csv(folder / "metrics.csv"), arrays)
-    except (OSError, ValueError, KeyError, yaml.YAMLError) as error:
-        raise UserError(f"{folder} is damaged ({error}): run it again with overwrite=true") from None
+    except (*DAMAGE, yaml.YAMLError) as error:
+        raise UserError(f"{folder} is damaged ({error}): run it again with resume=false") from None
 
 
 def load_all(folder: Path) -> list[Run]:
@@ -235,8 +308,8 @@ def load_all(folder: Path) -> list[Run]:
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
-    """Final values over seeds: one row per metric, columns metric,mean,sd,median,min,max,n."""
-    final = table.groupby("seed").tail(1).drop(columns=INDEX)
+    """Final values over the seeds that came to the end: one row per metric, columns metric,mean,sd,median,min,max,n."""
+    final = table[table["step"] == table["step"].max()].drop(columns=INDEX)
     rows = [
         {"metric": name, "mean": v.mean(), "sd": v.std(), "median": v.median(), "min": v.min(), "max": v.max(), "n": v.count()}
         for name, v in final.items()
@@ -266,6 +339,9 @@ def npz(arrays: Mapping[str, np.ndarray], compress: bool = True) -> bytes:
 def read_npz(path: Path) -> np.lib.npyio.NpzFile:
     """Open a .npz file; raises UserError if it is not whole."""
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+        stored = np.load(path, allow_pickle=False)
+        if not isinstance(stored, np.lib.npyio.NpzFile) or sum(entry.file_size for entry in stored.zip.infolist()) > LARGEST:
+            raise ValueError("no .npz file, or one that unpacks to more than 4 GiB")
+        return stored
+    except DAMAGE as error:
         raise UserError(f"{path} is damaged ({error}): delete it and run again") from None

@@ -108,7 +108,7 @@ class RunConfig:
     dtype: str = "float64"
     outputs: str = "outputs"
     data_dir: str | None = None  # null: the user's cache
-    overwrite: bool = False  # train again although the same run is finished
+    resume: bool = True  # leave finished runs as they are and go on from checkpoints; false: train from the start
 
 
 def per_layer(key: str, value: Any, layers: Iterable[int]) -> dict[int, float]:

@@ -25,11 +25,15 @@ tables = Console(highlight=False, width=None if sys.stdout.isatty() else 130)
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # Ctrl-C, `kill`, and a cluster's warning
+
+
 class Progress:
-    """Steps of a run, shown as they pass. Ctrl-C sets `interrupted` and lets the stretch in hand finish."""
+    """Steps of a run, shown as they pass. A signal to stop is kept in `interrupted`, so that the stretch in hand can finish."""
 
     def __init__(self, total: int):
-        self.total, self.interrupted, self.logged, self.shown = total, False, time.monotonic(), 0.0
+        self.total, self.logged, self.shown = total, time.monotonic(), 0.0
+        self.interrupted: signal.Signals | None = None
         self.bar = Bar(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
             console=err, transient=True, disable=not err.is_terminal,
@@ -37,20 +41,21 @@ class Progress:
         self.task = self.bar.add_task("training", total=total)
 
     def __enter__(self):
-        """Show the bar, and note Ctrl-C in place of raising it, where signals can be caught: in the main thread."""
+        """Show the bar, and note signals in place of dying of them, where they can be caught: in the main thread."""
         self.bar.start()
+        self.before = {}
         if threading.current_thread() is threading.main_thread():
-            self.before = signal.signal(signal.SIGINT, self.note)
+            self.before = {number: signal.signal(number, self.note) for number in STOPPING}
 
     def __exit__(self, *error):
         """As it was before."""
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, self.before)
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
         self.bar.stop()
 
     def note(self, signum, frame) -> None:
-        """Somebody typed Ctrl-C."""
-        self.interrupted = True
+        """Somebody wants the run to stop."""
+        self.interrupted = signal.Signals(signum)
 
     def show(self, step: int) -> None:
         """Steps before `step` are done."""
@@ -79,7 +84,7 @@ def show_summary(folder: Path, summary: "pd.DataFrame", seconds: float | None) -
     for row in summary[~summary["metric"].str.contains("norm")].itertuples():
         table.add_row(row.metric, f"{row.mean:.4g}", f"{row.sd:.2g}" if row.n > 1 else "-")
     out.print(table)
-    when = f"trained in {seconds:.1f} s" if seconds is not None else "finished before; overwrite=true trains it again"
+    when = f"trained in {seconds:.1f} s" if seconds is not None else "finished before; resume=false trains it again"
     out.print(f"{shown(folder)}  ({when})")
 
 

@@ -1,6 +1,6 @@
 """The training loop: forward pass, error, hidden signals, three-factor update, and a measurement now and then."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -36,25 +36,25 @@ class Phase(NamedTuple):
 def train(config: RunConfig, net: Network, data, phases: Sequence[Phase], seeds: Sequence[int], recorder) -> None:
     """Train all seeds through all phases, from the recorder's checkpoint if it has one.
 
-    `recorder` keeps what is measured (record.py). Raises UserError when a seed diverges, KeyboardInterrupt (after a checkpoint) on
-    Ctrl-C.
+    `recorder` keeps what is measured (record.py). A seed that diverges ends, the others go on. Raises UserError when no seed is left,
+    Stopped (after a checkpoint) on Ctrl-C, SIGTERM and SIGUSR1.
     """
     velocity = resting(net) if config.optimizer.momentum else None
     noise, probe_noise = perturbations(config, net, data, seeds)
     sources = [data, noise] if noise else [data]
     first = recorder.restore(net, velocity)
-    with np.errstate(all="ignore"), divergence_told(net, seeds, config):
+    with np.errstate(all="ignore"), divergence_told(config):
         for index, phase in enumerate(phases):
             net.feedback = phase.feedback
             for step, stop in recorder.stretches(max(first, phase.start), phase.stop, sources):
                 if recorder.due(step) or step == phase.start:
+                    bury(net, velocity, recorder, step)
                     recorder.add(step, index, measure(config, net, data, phase, probe_noise))
-                    check_finite(net, seeds, config, step)
                 if recorder.must_save():
                     recorder.save(step, net, velocity)
                 recorder.audit(step, net, lambda step=step: (data.batch(step), noise_at(noise, step)))
                 learn(config, net, data, phase, noise, velocity, range(step, stop))
-        check_finite(net, seeds, config, phase.stop)
+        bury(net, velocity, recorder, phase.stop)
         recorder.audit(phase.stop, net)
         recorder.add(phase.stop, index, measure(config, net, data, phase, probe_noise))
     if config.record.keep_checkpoint:
@@ -108,19 +108,28 @@ def noise_at(noise: Blocks | None, step: int, seeds: slice = ALL) -> Deltas:
     return dict(enumerate(noise(step, seeds=seeds), start=1)) if noise else {}
 
 
-def check_finite(net: Network, seeds: Sequence[int], config: RunConfig, step: int | None = None) -> None:
-    """Raise UserError if the output weights of a seed are no longer numbers."""
-    finite = net.backend.to_host(net.backend.xp.isfinite(net.weights[-1].sum(axis=(1, 2))))
-    if not finite.all():
-        seed, when = seeds[int(np.argmin(finite))], f" before step {step}" if step is not None else ""
-        raise UserError(f"seed {seed} diverged{when} with optimizer.learning_rate={config.optimizer.learning_rate:g}: type a smaller one")
+def bury(net: Network, velocity: Mapping | None, recorder, step: int) -> None:
+    """End the seeds whose parameters are no longer all numbers; theirs become 0, which disturbs nobody.
+
+    Raises UserError when no seed is left.
+    """
+    xp, host = net.backend.xp, net.backend.to_host
+    arrays = [*net.weights, *(net.biases or [])]
+    finite = np.stack([host(xp.isfinite(array.sum(axis=tuple(range(1, array.ndim))))) for array in arrays])
+    diverged = ~finite.all(axis=0)
+    if diverged.any():
+        first = np.argmin(finite, axis=0) % net.depth
+        recorder.end(step, diverged, [f"W_{l}" for l in first])
+        for array in [*arrays, *(velocity or {}).values()]:
+            array[net.backend.to_device(diverged, bool)] = 0
 
 
 @contextmanager
-def divergence_told(net: Network, seeds: Sequence[int], config: RunConfig) -> Iterator[None]:
-    """Where a rule inverts weights that are no longer numbers, say so as `check_finite` does."""
+def divergence_told(config: RunConfig) -> Iterator[None]:
+    """Where a rule cannot invert weights that have grown beyond all bounds, say what helps."""
     try:
         yield
     except np.linalg.LinAlgError:
-        check_finite(net, seeds, config)
-        raise UserError("the weights cannot be inverted any more: type a smaller optimizer.learning_rate") from None
+        raise UserError(
+            f"the weights cannot be inverted any more with optimizer.learning_rate={config.optimizer.learning_rate:g}: type a smaller one"
+        ) from None

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -39,7 +40,7 @@ def test_a_bare_run(fa_run, tmp_path):
     assert "finished before" in succeed(fa_run())
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
-    succeed(fa_run("overwrite=true"))
+    succeed(fa_run("resume=false"))
     after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "manifest.json"}
     after = {path: content for path, content in after.items() if path.parent.name != ".hydra"}
     assert after == {path: content for path, content in before.items() if path in after}
@@ -100,16 +101,17 @@ def test_phases(fa_run, tmp_path):
     assert table["angle_w_b_1"].isna().tolist() == [False, False, True, True]
 
 
-def test_interrupted_and_resumed(tmp_path):
-    """Ctrl-C writes a checkpoint and exits with 130; the same command goes on, to the same bytes as a run without interruption."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1], ids=lambda number: number.name)
+def test_interrupted_and_resumed(tmp_path, number):
+    """A signal writes a checkpoint and ends the run; the same command goes on, to the same bytes as a run without interruption."""
     words = ["steps=60000", "seeds=5", "optimizer.momentum=0.5", "optimizer.learning_rate=0.001", "rule=node_perturbation"]
     words += ["phases=[{steps:30000},{freeze:[0],steps:30000}]", "record.audit=2"]
     command = [str(Path(sys.executable).with_name("fa-run")), *words]
     process = subprocess.Popen([*command, "outputs=stopped"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     time.sleep(4)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, told = process.communicate(timeout=60)
-    assert process.returncode == 130, told
+    assert process.returncode == 128 + number, told
     assert len(told.strip().splitlines()) == 1 and "goes on from there" in told
     (checkpoint,) = (tmp_path / "stopped").rglob("checkpoint.npz")
     assert not list((tmp_path / "stopped").rglob("done"))
@@ -123,6 +125,36 @@ def test_interrupted_and_resumed(tmp_path):
     with np.load(stopped / "audit.npz") as mine, np.load(whole / "audit.npz") as other:
         assert mine.files == other.files
     assert not (stopped / "checkpoint.npz").exists()
+
+
+def test_a_seed_that_diverges_ends_alone(fa_run, tmp_path):
+    """Its rows end, it is named with step, layer and remedy; the others have the values that they have without it."""
+    words = ["optimizer.learning_rate=0.012", "steps=1000", "record.every=10"]
+    done = fa_run(*words, "outputs=all")
+    assert done.returncode == 0
+    said = r"seed (\d+) diverged before step (\d+), first in W_\d, with optimizer.learning_rate=0.012: type a smaller one"
+    ended = {int(seed): int(step) for seed, step in re.findall(said, done.stderr)}
+    assert 0 < len(ended) == len(done.stderr.splitlines()) < 20
+    table = only_metrics(tmp_path / "all")
+    assert table.groupby("seed")["step"].max().to_dict() == {s: ended.get(s, 1010) - 10 for s in range(20)}
+    (summary,) = (tmp_path / "all").rglob("summary.csv")
+    assert set(pd.read_csv(summary)["n"]) == {20 - len(ended)}
+    others = [s for s in range(20) if s not in ended]
+    succeed(fa_run(*words, f"seeds={others}".replace(" ", ""), "outputs=others"))
+    assert table[~table["seed"].isin(ended)].reset_index(drop=True).equals(only_metrics(tmp_path / "others"))
+
+
+def test_two_identical_sweeps_share_the_work(tmp_path):
+    """Started together, they train each run once; a third one finds all of them finished."""
+    words = ["-m", "rule=bp,fa,shallow", "steps=20000", "seeds=5", "record.every=1000"]
+    command = [str(Path(sys.executable).with_name("fa-run")), *words]
+    pair = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [process.communicate(timeout=120) for process in pair]
+    assert [process.returncode for process in pair] == [0, 0], told
+    assert len(list(tmp_path.rglob("done"))) == 3
+    assert sum(out.count("trained in") for out, _ in told) == 3
+    assert "3 runs: 3 finished before" in succeed(run_command(tmp_path, *words))
+    assert "3 runs: 3 trained" in succeed(run_command(tmp_path, *words, "resume=false"))
 
 
 def test_an_audit_can_be_rederived(fa_run, tmp_path):

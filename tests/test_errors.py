@@ -3,6 +3,7 @@
 import gzip
 import importlib.util
 
+import numpy as np
 import pytest
 
 TINY = "experiment=debug"
@@ -72,7 +73,8 @@ def test_one_line_names_culprit_and_remedy(fa_run, tmp_path, words, culprit, rem
     """And nothing is left behind in the results' folder."""
     told(fa_run(*words), culprit, remedy)
     assert not list(tmp_path.rglob("*.csv")) and not list(tmp_path.rglob("done"))
-    assert not [path for path in tmp_path.glob("outputs/*/*") if path.is_dir()]
+    left = [path.name for path in tmp_path.glob("outputs/*/*/*")]
+    assert left == (["failed"] if remedy == "smaller" else [])
 
 
 @pytest.mark.skipif(importlib.util.find_spec("cupy") is not None, reason="CuPy is installed here")
@@ -111,6 +113,29 @@ def test_a_damaged_checkpoint(fa_run, tmp_path):
     told(fa_run(TINY), "checkpoint.npz", "delete it")
 
 
+@pytest.mark.parametrize(("name", "value", "culprit"), [("format", 99, "another version"), ("step", None, "is damaged")])
+def test_a_checkpoint_of_another_kind(fa_run, tmp_path, name, value, culprit):
+    """Of another version of fa-run, or with a part missing: refused, and left as it is."""
+    words = [TINY, "record.keep_checkpoint=true"]
+    assert fa_run(*words).returncode == 0
+    (path,) = tmp_path.rglob("checkpoint.npz")
+    (path.parent / "done").unlink()
+    with np.load(path) as stored:
+        arrays = {key: stored[key] for key in stored.files if key != name}
+    np.savez(path, **arrays, **({name: value} if value else {}))
+    before = path.read_bytes()
+    told(fa_run(*words), "checkpoint.npz", culprit)
+    assert path.read_bytes() == before
+
+
+def test_a_checkpoint_of_another_config(fa_run, tmp_path):
+    """It names the key that differs."""
+    assert fa_run(TINY, "record.keep_checkpoint=true", "batch_size=10").returncode == 0
+    (path,) = tmp_path.rglob("checkpoint.npz")
+    (path.parent / "done").unlink()
+    told(fa_run(TINY, "batch_size=20", f"hydra.run.dir='{path.parent}'"), "batch_size was 10, now 20", "resume=false")
+
+
 def test_a_rule_from_outside_that_is_not_there(fa_run):
     """FA_RULES names what could not be imported."""
     told(fa_run(FA_RULES="missing.py"), "FA_RULES=missing.py", "path of a .py file")
@@ -126,7 +151,9 @@ def test_earlier_results_are_untouched(fa_run, tmp_path):
     assert fa_run(TINY).returncode == 0
     before = snapshot(tmp_path / "outputs")
     assert len(before) >= 6
-    told(fa_run(TINY, "optimizer.learning_rate=1e200", "model.output=linear", "hydra.run.dir='outputs/debug/rule=fa'"), "learning_rate")
+    words = [TINY, "optimizer.learning_rate=1e200", "model.output=linear", "hydra.run.dir='outputs/debug/rule=fa'"]
+    told(fa_run(*words), "another config", "model.output was logistic, now linear", "outputs=DIR")
+    told(fa_run(*words, "resume=false"), "learning_rate=1e+200")
     assert snapshot(tmp_path / "outputs") == before
 
 

@@ -52,11 +52,12 @@ def test_a_damaged_run_is_named(tmp_path):
     """`done` but no metrics: the error names the folder and what to do."""
     (tmp_path / "done").touch()
     (tmp_path / "config.yaml").write_text("{}")
-    with pytest.raises(UserError, match=r"is damaged .* overwrite=true"):
+    with pytest.raises(UserError, match=r"is damaged .* resume=false"):
         record.load(tmp_path)
 
 
 def test_where_things_lie_is_no_part_of_a_run():
     """The identity of a run is what determines its results."""
-    resolved = {"steps": 3, "outputs": "a", "data_dir": "b", "overwrite": True, "record": {"every": 1, "checkpoint_seconds": 5}}
-    assert record.identity(resolved) == {"steps": 3, "record": {"every": 1}}
+    resolved = {"steps": 3, "outputs": "a", "data_dir": "b", "resume": False, "backend": {"name": "numpy", "threads": 1}}
+    resolved["record"] = {"every": 1, "checkpoint_seconds": 5}
+    assert record.identity(resolved) == {"steps": 3, "backend": {"name": "numpy"}, "record": {"every": 1}}
