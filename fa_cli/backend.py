@@ -25,8 +25,13 @@ HEAVY = 1_000_000  # and from which seeds are better trained apart, each on a co
 
 
 def usable_cores() -> int:
-    """Cores this process may use: what a scheduler granted, where the system can tell."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores this process may use: what a scheduler granted, where the system can tell, or less where OMP_NUM_THREADS says so.
+
+    A launcher that runs several processes at once divides the cores by that variable, as joblib does.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    granted = os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores, int(granted)) if granted.isdigit() and int(granted) > 0 else cores
 
 
 def blas_routine(name: str) -> Callable:

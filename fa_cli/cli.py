@@ -20,13 +20,16 @@ from fa_cli import __version__, config, errors
 from fa_cli.data.fetch import SOURCES
 from fa_cli.errors import UserError, suggest
 
+EXTRAS = {"joblib": "joblib", "submitit_local": "slurm", "submitit_slurm": "slurm", "ray": "ray", "optuna": "optuna"}  # their extras
 CONF = str(config.FOLDER)
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="config")
 def train(cfg: DictConfig) -> float:
     """Train what the config says; returns what a sweeper minimises."""
-    from fa_cli import errors, experiment  # a launcher may call this function in another process
+    from fa_cli import config, errors, experiment  # a launcher may call this function in another process
+
+    config.register()
 
     return errors.attempt(experiment.run, cfg)
 
@@ -75,7 +78,7 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are
     handle, tally = tempfile.mkstemp(prefix="fa-run-")
     os.close(handle)
-    os.environ[errors.TALLY] = tally
+    os.environ[errors.TALLY], os.environ[errors.COMMAND] = tally, str(os.getpid())
     try:
         command(sys.argv[1:])
     except KeyboardInterrupt as interrupt:
@@ -87,8 +90,12 @@ def main() -> None:
         errors.complain(explain(error))
         sys.exit(1)
     finally:
-        outcomes = Path(tally).read_text().splitlines()
+        told = [line.split("\t") for line in Path(tally).read_text().splitlines()]
         Path(tally).unlink()
+        for process, _, text in told:
+            if text and process != str(os.getpid()):
+                errors.complain(text)
+        outcomes = [outcome for _, outcome, _ in told]
         if len(outcomes) > 1:
             print(f"{len(outcomes)} runs: " + ", ".join(f"{count} {outcome}" for outcome, count in Counter(outcomes).items()))
     sys.exit(1 if "failed" in outcomes else 0)
@@ -97,7 +104,12 @@ def main() -> None:
 def a_person_caused(error: Exception) -> bool:
     """Whether an error is told in one line; any other is a mistake in the code and keeps its traceback."""
     known = (UserError, OSError, MemoryError, HydraException, OmegaConfBaseException)
-    return isinstance(error, known) or "Config group override" in str(error)
+    return isinstance(error, known) or lost_a_run(error) or "Config group override" in str(error) or "Unknown plugin class" in str(error)
+
+
+def lost_a_run(error: BaseException) -> bool:
+    """Whether a launcher says that a process ended without a word, as one that was killed hard does."""
+    return type(error).__module__.split(".")[0] in ("joblib", "submitit", "ray", "concurrent")
 
 
 def command(words: list[str]) -> None:
@@ -171,10 +183,16 @@ def complete_here(words: Sequence[str]) -> bool:
 def explain(error: BaseException) -> BaseException | str:
     """One line for what Hydra could not compose or OmegaConf not read; other errors as they are."""
     text = str(error)
+    if lost_a_run(error):
+        return f"a run was lost ({type(error).__name__}): type the same command again to go on"
     if found := re.search(r"Could not find '(?:(.+)/)?(.+)'", text):
         group, name = found.groups()
+        if name in EXTRAS:
+            return f"{group}={name} needs a plugin: type `pip install 'fa-run[{EXTRAS[name]}]'`"
         options = re.findall(r"^\t(\w+)$", text, re.MULTILINE)
         return f"no {group} is called {name!r}: {suggest(name, options)}"
+    if found := re.search(r"Unknown plugin class : '(.+)'", text):
+        return f"the plugin of {found[1]} is not installed: type `pip install 'fa-run[joblib,slurm,ray,optuna]'`, or one of these"
     if found := re.search(r"Could not override '([^']+)'", text):
         key = found[1]
         if "No match in the defaults list" in text:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-TALLY = "FA_RUN_TALLY"  # environment variable: file with a line for each run of this command
+TALLY, COMMAND = "FA_RUN_TALLY", "FA_RUN_COMMAND"  # environment: file with a line for each run of a command; the command's process
 FEW = 16  # names that one line can list
 
 
@@ -34,7 +34,12 @@ def suggest(word: str, known: Iterable[str]) -> str:
 
 def complain(error: BaseException | str) -> None:
     """The one line on stderr."""
-    print(f"fa-run: {' '.join(describe(error).split())}", file=sys.stderr)
+    print(f"fa-run: {one_line(error)}", file=sys.stderr)
+
+
+def one_line(error: BaseException | str) -> str:
+    """What to tell a person, in one line."""
+    return " ".join(describe(error).split())
 
 
 def describe(error: BaseException | str) -> str:
@@ -50,18 +55,19 @@ def describe(error: BaseException | str) -> str:
 def attempt(work: Callable[[Any], Any], config: Any) -> Any:
     """Call `work(config)`; what a person can cause is told at once, so that the other runs of a sweep go on.
 
-    Returns what `work` returns, nan after an error.
+    Returns what `work` returns, after an error inf: to a sweeper that minimises, nothing is worse.
     """
     try:
         return work(config)
     except (UserError, OSError, MemoryError) as error:
-        complain(error)
-        tally("failed")
-        return float("nan")
+        if str(os.getpid()) == os.environ.get(COMMAND):
+            complain(error)
+        tally("failed", one_line(error))
+        return float("inf")
 
 
-def tally(outcome: str) -> None:
-    """Count a run for the `fa-run` that started it, in whatever process or on whatever machine it went."""
+def tally(outcome: str, text: str = "") -> None:
+    """Count a run for the `fa-run` that started it, in whatever process it went; `text` is what that one has to tell."""
     if path := os.environ.get(TALLY):
         with open(path, "a") as file:
-            file.write(f"{outcome}\n")
+            file.write(f"{os.getpid()}\t{outcome}\t{text}\n")

@@ -32,7 +32,7 @@ PACKAGES = ("fa-run", "numpy", "scipy", "pandas", "hydra-core", "omegaconf")
 def run(composed: DictConfig) -> float:
     """Train what Hydra composed, in the folder that Hydra chose, and show the summary; a finished run is only shown.
 
-    Returns the final error or loss, mean over seeds, for a sweeper that minimises it; nan where another process has the run.
+    Returns the final error or loss, mean over seeds, for a sweeper that minimises it; inf where another process has the run.
     """
     hydra = HydraConfig.get()
     folder, typed = Path(hydra.runtime.output_dir), list(hydra.overrides.task)
@@ -45,7 +45,7 @@ def run(composed: DictConfig) -> float:
             if not alone:
                 terminal.out.print(f"{terminal.shown(folder)}  is being trained by another process: left to it")
                 tally("in training elsewhere")
-                return float("nan")
+                return float("inf")
             if config.resume and record.finished(folder, identity):  # by now
                 return tell(hydra, folder, record.summarise(record.load(folder).metrics), None, "finished before")
             texts = {"config.yaml": OmegaConf.to_yaml(composed), "overrides.yaml": OmegaConf.to_yaml(typed)}
@@ -63,7 +63,7 @@ def tell(hydra: DictConfig, folder: Path, summary: pd.DataFrame, seconds: float 
         terminal.show_next(list(hydra.overrides.task))
     tally(outcome)
     final = summary.set_index("metric")["mean"]
-    return next((float(final[name]) for name in terminal.SHOWN if name in final), float("nan"))
+    return next((float(final[name]) for name in terminal.SHOWN if name in final), float("inf"))
 
 
 def run_in(folder: Path, config: RunConfig, identity: Mapping, texts: Mapping[str, str]) -> tuple[pd.DataFrame, float]:
