@@ -9,7 +9,7 @@ from fa_cli.backend import Backend
 
 IN_CUPY = {
     "abs", "arange", "arccos", "argmax", "asarray", "broadcast_to", "clip", "concatenate", "degrees", "empty", "exp", "eye",
-    "isfinite", "matmul", "maximum", "mean", "multiply", "negative", "reciprocal", "sqrt", "stack", "subtract", "sum", "take",
+    "isfinite", "matmul", "maximum", "mean", "multiply", "nan_to_num", "negative", "reciprocal", "sqrt", "stack", "subtract", "sum", "take",
     "tanh", "where", "zeros", "zeros_like",
 }  # fmt: skip
 
