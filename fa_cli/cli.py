@@ -76,7 +76,8 @@ def main() -> None:
     """Entry point of `fa-run`: 0 where all went well, 1 after an error that was told in one line, 128 + its number after a signal."""
     traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"  # Hydra's own switch for those who want to see where
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are
-    handle, tally = tempfile.mkstemp(prefix="fa-run-")
+    shared = "." if any(word.startswith("hydra/launcher=") for word in sys.argv) else None  # a cluster's nodes share no /tmp
+    handle, tally = tempfile.mkstemp(prefix=".fa-run-", dir=shared)
     os.close(handle)
     os.environ[errors.TALLY], os.environ[errors.COMMAND] = tally, str(os.getpid())
     try:

@@ -1,9 +1,19 @@
 """Sweeps on every engine: the same files as in one process, nothing done twice, nothing lost."""
 
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 from conftest import run_command
+
+SLURM = Path(__file__).with_name("slurm")
+DAEMONS = ("slurmctld", "slurmd", "munged")
+has_slurm = os.geteuid() == 0 and all(shutil.which(name, path="/usr/sbin:/usr/bin") for name in DAEMONS)
 
 SWEEP = ["-m", "rule=bp,fa,shallow", "optimizer.learning_rate=0.002,0.005,0.008,0.01", "batch_size=1,2", "steps=200", "seeds=3"]
 
@@ -33,6 +43,47 @@ def test_the_same_files_as_in_one_process(tmp_path, serial, launcher):
     assert done.returncode == 0 and "24 runs: 24 trained" in done.stdout, done.stderr
     assert results(tmp_path) == serial
     assert "24 runs: 24 finished before" in run_command(tmp_path, *words).stdout
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory):
+    """A SLURM of one node, started for these tests; its environment variables."""
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    if not has_slurm:
+        pytest.skip("needs root and apt-get install slurmctld slurmd slurm-client munge")
+    folder = tmp_path_factory.mktemp("slurm")
+    with open(folder / "up.log", "w") as log:  # the daemons keep it open
+        subprocess.run([SLURM / "up.sh", folder], check=True, stdout=log, stderr=log, stdin=subprocess.DEVNULL, timeout=60)
+    yield {"SLURM_CONF": str(folder / "slurm.conf"), "PATH": f"{SLURM}:{os.environ['PATH']}"}
+    subprocess.run([SLURM / "down.sh", folder], check=False, capture_output=True, timeout=60)
+
+
+def test_the_same_files_on_slurm(tmp_path, serial, slurm):
+    """The 24 runs as a job array of a real SLURM."""
+    done = run_command(tmp_path, *SWEEP, "hydra/launcher=slurm", **slurm)
+    assert done.returncode == 0 and "24 runs: 24 trained" in done.stdout, done.stdout + done.stderr
+    assert results(tmp_path) == serial
+
+
+def test_a_job_that_is_killed_hard_on_slurm(tmp_path, slurm):
+    """Of an array of 4: the command ends with one line; typed again it finishes that run and leaves the others as they are."""
+    words = ["-m", "rule=bp,fa", "seeds=2,3", "steps=300000", "record.every=1000", "record.checkpoint_seconds=0.2", "hydra/launcher=slurm"]
+    command = [str(Path(sys.executable).with_name("fa-run")), *words]
+    sweep = subprocess.Popen(command, cwd=tmp_path, env={**os.environ, **slurm}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 100
+    while not (begun := list(tmp_path.rglob("checkpoint.npz"))):
+        assert sweep.poll() is None and time.monotonic() < deadline, sweep.communicate()
+        time.sleep(0.05)
+    victims = subprocess.run(["pgrep", "-f", "submitit.core._submit"], capture_output=True, text=True).stdout.split()
+    of_this_test = [int(pid) for pid in victims if Path(f"/proc/{pid}/cwd").resolve() == tmp_path]
+    os.kill(of_this_test[-1], signal.SIGKILL)
+    told, complaint = sweep.communicate(timeout=200)
+    assert sweep.returncode == 1 and "Traceback" not in complaint and "type the same command again" in complaint, told + complaint
+    finished = {path: path.read_bytes() for path in tmp_path.rglob("*.csv")}
+    assert len(list(tmp_path.rglob("done"))) == 3 and begun
+    done = run_command(tmp_path, *words, **slurm)
+    assert done.returncode == 0 and "4 runs: " in done.stdout and "3 finished before" in done.stdout, done.stdout + done.stderr
+    assert len(list(tmp_path.rglob("done"))) == 4 and all(path.read_bytes() == content for path, content in finished.items())
 
 
 def test_failures_are_told_by_whoever_they_befell(tmp_path):
