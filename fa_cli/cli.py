@@ -69,7 +69,16 @@ def bench(cfg: DictConfig) -> None:
     errors.attempt(measuring.run, cfg)
 
 
-SUBCOMMANDS = {"plot": plot, "report": report, "data": data, "bench": bench}
+@hydra.main(version_base="1.3", config_path=CONF, config_name="runs")
+def runs(cfg: DictConfig) -> None:
+    """List runs."""
+    from fa_cli import errors
+    from fa_cli import runs as listing
+
+    errors.attempt(listing.run, cfg)
+
+
+SUBCOMMANDS = {"plot": plot, "report": report, "runs": runs, "data": data, "bench": bench}
 
 
 def main() -> None:
@@ -126,6 +135,8 @@ def command(words: list[str]) -> None:
         app, words = SUBCOMMANDS[words[0]], words[1:]
         if app is data:
             words = named(words)
+        elif app is runs:
+            words = ["csv=true" if word == "--csv" else word for word in words]
     elif words and re.fullmatch(r"[a-z_]+", words[0]):
         raise UserError(f"no subcommand is called {words[0]!r}: {suggest(words[0], SUBCOMMANDS)}; a run takes key=value words only")
     if words in (["--help"], ["-h"]) and app is train:

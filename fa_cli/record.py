@@ -139,17 +139,23 @@ class Recorder:
             raise Stopped(f"stopped before step {step} of {self.stop}; the same command goes on from there", self.progress.interrupted)
 
     def restore(self, net: Network, velocity: Mapping | None) -> int:
-        """Fill net and velocity from the run's checkpoint and return its step; 0 if there is none.
+        """Fill net and velocity from the run's checkpoint and return its step; 0 if there is none. From here on the folder is this run's.
 
         Raises UserError for a damaged one, and for that of another run or of another version of fa-run.
         """
-        path = self.folder / "checkpoint.npz"
-        if not self.config.resume or not path.exists():
-            return 0
-        try:
-            return self.read(path, net, velocity)
-        except (*DAMAGE, MemoryError) as error:
-            raise UserError(f"{path} is damaged ({error}): delete it and run again") from None
+        path, step = self.folder / "checkpoint.npz", 0
+        if self.config.resume and path.exists():
+            try:
+                step = self.read(path, net, velocity)
+            except (*DAMAGE, MemoryError) as error:
+                raise UserError(f"{path} is damaged ({error}): delete it and run again") from None
+        if not (self.folder / "done").exists():
+            write_bytes(self.folder / "config.yaml", self.config_text())
+        return step
+
+    def config_text(self) -> bytes:
+        """config.yaml: the run, every key with its value."""
+        return yaml.safe_dump(self.identity, sort_keys=False).encode()
 
     def read(self, path: Path, net: Network, velocity: Mapping | None) -> int:
         """As `restore`, of a checkpoint that is there."""
@@ -223,7 +229,7 @@ class Recorder:
         results |= {"arrays.npz": npz(arrays)} if arrays else {}
         results |= {"audit.npz": npz(self.audited)} if self.audited else {}
         results |= {f".hydra/{name}": text.encode() for name, text in composed.items()}
-        results |= {"config.yaml": yaml.safe_dump(self.identity, sort_keys=False).encode()}
+        results |= {"config.yaml": self.config_text()}
         examples = self.stop * self.config.batch_size * len(self.seeds)
         manifest = {**manifest, "seconds": round(self.elapsed(), 3), "examples_per_second": round(examples / self.elapsed())}
         results |= {"manifest.json": json.dumps(manifest, indent=2).encode() + b"\n"}

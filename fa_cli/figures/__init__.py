@@ -111,7 +111,7 @@ def plot(cfg: DictConfig) -> None:
     for name in names or []:
         if name not in FIGURES:
             raise UserError(f"no figure is called {name!r}: choose from: {', '.join(FIGURES)}")
-    results, known = Path(cfg.results), {"rule": cfg.rule.name, "depth": cfg.depth}
+    results, known = Path(cfg.results), {"rule": cfg.rule.name, "depth": cfg.depth, "x": cfg.x, "y": cfg.y, "hue": cfg.hue}
     if not results.is_dir():
         raise UserError(f"results={results}: no such folder; type `fa-run +sweep=fig2` to make results, or results=DIR")
     for name in names or FIGURES:
@@ -119,7 +119,7 @@ def plot(cfg: DictConfig) -> None:
             with plt.rc_context(LOOK):
                 options = {key: known[key] for key in list(inspect.signature(FIGURES[name]).parameters)[1:]}
                 drawing = FIGURES[name](results, **options)
-                path = results / "figures" / f"{'_'.join([name, *map(str, options.values())])}.{cfg.format}"
+                path = results / "figures" / f"{file_name(name, options)}.{cfg.format}"
                 save(drawing, path)
                 plt.close(drawing)
         except Missing as missing:
@@ -128,6 +128,13 @@ def plot(cfg: DictConfig) -> None:
             terminal.out.print(f"{name}  not drawn: {missing}")
         else:
             terminal.out.print(f"{name}  {path}")
+
+
+def file_name(name: str, options: Mapping) -> str:
+    """The figure's name and the values of its options."""
+    return "_".join(
+        [name, *(value if isinstance(value, str) else "_".join(map(str, np.atleast_1d(value))) for value in options.values() if value)]
+    )
 
 
 def save(drawing: plt.Figure, path: Path) -> None:
