@@ -10,7 +10,7 @@ TORCH     = https://download.pytorch.org/whl/cpu
 SMALL     = fig2 fig3d figS6 figS7 figS8 fig5 figS10 figS11 figS13 theorems invariant gauss_newton jacobian
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint paper-small paper-fig3 paper search-fig3 figures report bench wheel clean
+.PHONY: help run test lint paper-small paper-fig3 paper search-fig3 figures report bench faults wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,9 @@ report: $(STAMP) ## judge the paper's claims: outputs/report.html
 bench: $(STAMP) ## speed against PyTorch, JAX and bare BLAS: outputs/bench/ (about 10 minutes; installs both)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --extra-index-url $(TORCH) --editable '.[bench]'
 	$(FA) bench outputs=$(OUTPUTS)
+
+faults: $(STAMP) ## kill a run at 100 random moments and compare; disks that fill, folders that vanish (10 minutes)
+	FAULTS=100 $(VENV)/bin/python -m pytest -q -s tests/faults
 
 wheel: $(STAMP) ## build dist/*.whl
 	$(VENV)/bin/python -m build --wheel
