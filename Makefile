@@ -25,7 +25,7 @@ run: $(STAMP) ## Fig. 2 of the paper: 20 seeds of four algorithms, then the figu
 	$(FA) plot figure=fig2
 
 test: $(STAMP) ## all tests
-	$(VENV)/bin/python -m pytest -q --numprocesses auto --dist loadfile
+	$(VENV)/bin/python -m pytest -q --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP) ## style of code
 	$(VENV)/bin/ruff check .

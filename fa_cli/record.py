@@ -32,7 +32,7 @@ from fa_cli.terminal import Progress
 FORMAT = 1  # of checkpoint.npz
 LARGEST = 4 << 30  # bytes of a .npz file when unpacked
 INDEX = ["seed", "step", "epoch", "examples", "phase"]  # the columns of metrics.csv before the metrics
-DAMAGE = (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)  # of a file that is read
+DAMAGE = (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)  # of a file
 ELSEWHERE = ("outputs", "data_dir", "resume")  # keys that say where things lie and leave results as they are
 
 

@@ -36,13 +36,12 @@ def serial(tmp_path_factory):
 
 @pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
 def test_the_same_files_as_in_one_process(tmp_path, serial, launcher):
-    """24 runs, and once more: all had been finished."""
+    """24 runs, and once more in one process: all had been finished."""
     pytest.importorskip(f"hydra_plugins.hydra_{launcher.split('_')[0]}_launcher")
-    words = [*SWEEP, f"hydra/launcher={launcher}"]
-    done = run_command(tmp_path, *words)
+    done = run_command(tmp_path, *SWEEP, f"hydra/launcher={launcher}")
     assert done.returncode == 0 and "24 runs: 24 trained" in done.stdout, done.stderr
     assert results(tmp_path) == serial
-    assert "24 runs: 24 finished before" in run_command(tmp_path, *words).stdout
+    assert "24 runs: 24 finished before" in run_command(tmp_path, *SWEEP).stdout
 
 
 @pytest.fixture(scope="module")
