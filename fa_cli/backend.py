@@ -7,6 +7,7 @@ they bring.
 
 import ctypes
 import os
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -99,10 +100,16 @@ class NumpyBackend(Backend):
     def __init__(self, dtype: str, threads: int | None = None, compiled: bool = True):
         super().__init__(np, dtype)
         self.threads, self.compiled = threads or usable_cores(), compiled
-        self.pool = ThreadPoolExecutor(self.threads, initializer=lambda: np.seterr(all="ignore"))
-        threadpoolctl.threadpool_limits(1, user_api="blas")
+        self.here = threading.local()
+        self.pool = ThreadPoolExecutor(self.threads, initializer=self.enter)
         self.gemm = blas_routine({"float32": "sgemm", "float64": "dgemm"}[dtype])
+        threadpoolctl.threadpool_limits(1, user_api="blas")  # now that SciPy has loaded its BLAS too
         self.number = np.ctypeslib.as_ctypes_type(self.dtype)
+
+    def enter(self) -> None:
+        """What a thread of the pool does first."""
+        np.seterr(all="ignore")
+        self.here.pool = True
 
     def map(self, work: Callable[[Any], Any], items: Iterable) -> list:
         """As in Backend, on all cores."""
@@ -113,18 +120,32 @@ class NumpyBackend(Backend):
         """As in Backend: small products of all seeds together, large ones a seed at a time, whose weights then stay in the cache."""
         return [slice(s, s + 1) for s in range(seeds)] if multiply_adds >= HEAVY else [ALL]
 
+    def parts(self, rows: int, multiply_adds: int) -> list[slice]:
+        """How to split the rows of one seed's product over the cores: not at all where other seeds or other work keep them busy."""
+        count = self.threads if multiply_adds >= HEAVY and not hasattr(self.here, "pool") else 1
+        return [slice(rows * k // count, rows * (k + 1) // count) for k in range(count)]
+
     def matmul(self, a: Array, b: Array) -> Array:
         """As in Backend. Of large products OpenBLAS is faster with the transposed one, b^T a^T, where b^T are the weights."""
-        if a.shape[1] * a.shape[2] * b.shape[2] < LARGE:
+        count, n = a.shape[1] * a.shape[2] * b.shape[2], b.shape[2]
+        if count < LARGE:
             return np.matmul(a, b)
-        return np.matmul(b.swapaxes(1, 2), a.swapaxes(1, 2)).swapaxes(1, 2)
+        w, h = b.swapaxes(1, 2), a.swapaxes(1, 2)
+        out = np.empty((max(len(w), len(h)), n, h.shape[2]), self.dtype)
+        self.map(lambda rows: np.matmul(w[:, rows], h, out=out[:, rows]), self.parts(n, count))
+        return out.swapaxes(1, 2)
 
     def accumulate(self, weights: Array, d: Array, h: Array, rate: float, keep: float = 1.0) -> None:
         """As in Backend. BLAS adds in place, without a temporary array as large as the weights."""
-        if d.shape[1] * weights[0].size < LARGE:
+        count = d.shape[1] * weights[0].size
+        if count < LARGE:
             return super().accumulate(weights, d, h, rate, keep)
         for s in range(len(weights)):
-            self.gemm_add(weights[s], d[s], h[s if len(h) > 1 else 0], rate, keep)
+            one = h[s if len(h) > 1 else 0]
+            self.map(
+                lambda rows, s=s, one=one: self.gemm_add(weights[s, rows], d[s][:, rows], one, rate, keep),
+                self.parts(weights.shape[1], count),
+            )
 
     def gemm_add(self, w: Array, d: Array, h: Array, rate: float, keep: float) -> None:
         """w = keep * w + rate * d^T h for one seed; BLAS sees Fortran's order, so w^T = keep * w^T + rate * h^T d."""

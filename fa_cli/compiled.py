@@ -44,7 +44,7 @@ KINDS = [ACTIVATIONS[name] for name in ("linear", "logistic", "tanh", "relu", "p
 def covers(config: RunConfig, net: Network, phase, steps: range) -> bool:
     """Whether this loop knows the phase's rule and all of the network, and is the faster way through these steps."""
     known = phase.rule.deltas in PATHS and net.hidden in KINDS and net.output in KINDS
-    dense = not net.masks and not config.optimizer.momentum
+    dense = config.model.name == "rate" and not net.masks and not config.optimizer.momentum
     small = config.batch_size == 1 or (config.batch_size <= FEW and config.batch_size * net.largest < HEAVY)
     long = phase.stop - phase.start >= LONG and len(steps) >= SHORT
     return net.backend.compiled and known and dense and small and long

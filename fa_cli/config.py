@@ -15,16 +15,18 @@ from fa_cli.backend import BACKENDS
 from fa_cli.data import DATASETS, load_datasets
 from fa_cli.data.fetch import default_folder
 from fa_cli.errors import UserError, suggest
+from fa_cli.models import MODELS
 from fa_cli.network import ACTIVATIONS
 from fa_cli.probes import METRICS
 from fa_cli.rules import RULES, load_rules
-from fa_cli.schema import BackendConfig, DatasetConfig, PhaseConfig, RuleConfig, RunConfig, per_layer
+from fa_cli.schema import BackendConfig, DatasetConfig, ModelConfig, PhaseConfig, RuleConfig, RunConfig, per_layer
+from fa_cli.spiking import check_spiking
 
 HERE = Path(__file__).parent
 FOLDER = HERE / "conf" if (HERE / "conf").is_dir() else HERE.parent / "conf"  # in a wheel, or beside the package in a checkout
 
 NAMED_APART = ("experiment", "sweep", "outputs", "data_dir", "resume", "rule")  # overrides that a run's folder does not repeat
-WITH_OPTIONS = {"rule": RuleConfig, "dataset": DatasetConfig, "backend": BackendConfig}
+WITH_OPTIONS = {"model": ModelConfig, "rule": RuleConfig, "dataset": DatasetConfig, "backend": BackendConfig}
 INFINITY = float("inf")
 KINDS = {"integer": "a whole number", "float": "a number", "bool": "true or false", "boolean": "true or false"}
 RANGES = {  # key: least, most, and whether the least itself is allowed
@@ -105,6 +107,7 @@ def check(plain: Mapping) -> RunConfig:
     """A resolved config as typed dataclasses, every name known and every number in range; raises UserError otherwise."""
     plain = {**plain}
     allowed = {
+        "model": MODELS.find(name_in(plain, "model")).options,
         "rule": {key: kind for name in rules_of(plain) for key, kind in RULES.find(name).options.items()},
         "dataset": DATASETS.find(name_in(plain, "dataset")).options,
         "backend": options_of(BACKENDS.find(name_in(plain, "backend"))),
@@ -121,6 +124,8 @@ def check(plain: Mapping) -> RunConfig:
     except OmegaConfBaseException as error:
         raise UserError(explain(error)) from None
     check_values(config)
+    if config.model.name == "spiking":
+        check_spiking(config, rules_of(plain))
     config.data_dir = config.data_dir or default_folder()
     return config
 

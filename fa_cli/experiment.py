@@ -20,9 +20,11 @@ from fa_cli.config import check, resolve, seeds_of
 from fa_cli.data import DATASETS, Setting
 from fa_cli.errors import UserError, tally
 from fa_cli.files import locked
-from fa_cli.network import Network, build, build_feedback
+from fa_cli.models import MODELS
+from fa_cli.network import Network, build_feedback
 from fa_cli.rules import RULES
 from fa_cli.schema import RunConfig
+from fa_cli.spiking import check_rates
 from fa_cli.streams import generator
 from fa_cli.train import Phase, train
 
@@ -70,9 +72,12 @@ def run_in(folder: Path, config: RunConfig, identity: Mapping, texts: Mapping[st
     """Train a checked config and write its results into `folder`; returns their summary and the seconds that training took."""
     seeds, sizes = seeds_of(config), config.model.sizes
     backend = BACKENDS[config.backend.name](config.dtype, **config.backend.options)
-    setting = Setting(seeds, sizes[0], sizes[-1], config.batch_size, config.record.examples, backend, config.data_dir)
+    population = config.model.options.get("population", 1)
+    setting = Setting(seeds, sizes[0], sizes[-1], config.batch_size, config.record.examples, backend, config.data_dir, population)
     data = DATASETS[config.dataset.name].open(setting, **config.dataset.options)
-    net = build(config.model, backend, seeds)
+    net = MODELS[config.model.name].build(config.model, backend, seeds)
+    if config.model.name == "spiking":
+        check_rates(data.probe.x)
     phases = plan(config, data.steps_per_epoch, backend, seeds)
     recorder = record.Recorder(config, folder, identity, seeds, phases[-1].stop, data.steps_per_epoch)
     before = receptive_fields(net, config, seeds)

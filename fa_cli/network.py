@@ -3,10 +3,10 @@
 Shapes: S seeds, N examples in a batch, n_l units in layer l; layer 0 is the input, layer L the output.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -51,6 +51,7 @@ class Signals(NamedTuple):
     slopes: list[Array]  # phi'(a_l) for l = 1 .. L; slopes[0] is None
     target: Array  # y*, (S, N, n_L)
     error: Array  # e = y* - y, (S, N, n_L)
+    settle: Callable[[int, Array], Array] = lambda l, arriving: arriving  # (l, what arrives at layer l) -> delta_l
 
 
 @dataclass
@@ -65,6 +66,7 @@ class Network:
     biases: list[Array] | None  # b_l, (S, n_{l+1})
     masks: dict[int, Array] = field(default_factory=dict)  # 0 where a synapse of W_l is absent, as W_l; sparse layers only
     feedback: dict[int, Array] = field(default_factory=dict)  # B_l by the layer l that it feeds, (S, n_l, ...)
+    updates: ClassVar[int] = 1  # of the parameters in a training step
 
     @property
     def depth(self) -> int:
@@ -85,6 +87,22 @@ class Network:
             masks={l: mask[seeds] for l, mask in self.masks.items()},
             feedback={l: feedback[seeds] for l, feedback in self.feedback.items()},
         )
+
+    def present(self, batch, step: int) -> Iterator[Signals]:
+        """Show the batch of a training step; the parameters may be updated after each of the signals."""
+        yield observe(self, batch.x, batch.target)
+
+    def observer(self, purpose: str) -> Callable[..., Signals]:
+        """A function that shows one batch after the other to the networks as they are, and returns its signals."""
+        return lambda batch: observe(self, batch.x, batch.target)
+
+    def answer(self, y: Array) -> Array:
+        """What the output y says of the target, (S, N, values)."""
+        return y
+
+    def state(self) -> dict[str, Array]:
+        """What lives on from step to step beside the parameters, by name."""
+        return {}
 
 
 def transpose(matrices: Array) -> Array:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cached_property
 
 from fa_cli.backend import Array
-from fa_cli.network import Deltas, Network, Signals, forward, observe, transpose
+from fa_cli.network import Deltas, Network, Signals, observe, transpose
 from fa_cli.registry import Registry
 from fa_cli.rules.bp import bp
 from fa_cli.rules.pseudobackprop import pseudobackprop
@@ -29,7 +29,7 @@ class View:
     @cached_property
     def signals(self) -> Signals:
         """The forward pass of the probe batch."""
-        return observe(self.net, self.data.probe.x, self.data.probe.target)
+        return self.net.observer("probe")(self.data.probe)
 
     @cached_property
     def delta(self) -> dict[int, Array]:
@@ -39,11 +39,12 @@ class View:
     @cached_property
     def performance(self) -> dict[str, Array]:
         """Squared error, its normalisation and the number of wrong answers, summed over all held-out examples."""
-        xp, double = self.xp, "float64"
+        xp, double, show = self.xp, "float64", self.net.observer("heldout")
         squared = wrong = count = total = total_squared = 0
         for batch in self.data.heldout():
-            x, target, labels = batch
-            y = self.signals.activations[-1] if batch is self.data.probe else forward(self.net, x)[-1]
+            _, target, labels = batch
+            signals = self.signals if batch is self.data.probe else show(batch)
+            y = self.net.answer(signals.activations[-1])
             squared = squared + ((target - y) ** 2).sum(axis=(1, 2), dtype=double)
             total = total + target.sum(axis=1, dtype=double)
             total_squared = total_squared + (target**2).sum(axis=(1, 2), dtype=double)

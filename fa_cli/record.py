@@ -220,10 +220,11 @@ class Recorder:
 
     def unit_arrays(self) -> dict[str, np.ndarray]:
         """Metrics of single units, (rows, S, n_l), nan where not measured, and the steps of the rows."""
-        nothing = {name: np.full_like(values, np.nan) for metrics in self.metrics for name, values in metrics.items() if values.ndim > 1}
+        nothing = {name: np.full(values.shape, np.nan) for metrics in self.metrics for name, values in metrics.items() if values.ndim > 1}
         arrays = {name: np.stack([row.get(name, nothing[name]) for row in self.metrics]) for name in nothing}
         over = np.array(self.rows["step"])[:, None] >= self.ended
-        arrays = {name: np.where(over[..., None], np.nan, values) for name, values in arrays.items()}
+        if over.any():
+            arrays = {name: np.where(over[..., None], np.nan, values) for name, values in arrays.items()}
         return arrays | ({"step": np.array(self.rows["step"])} if arrays else {})
 
     def finish(self, arrays: Mapping[str, np.ndarray], composed: Mapping[str, str], manifest: Mapping) -> pd.DataFrame:
@@ -258,10 +259,10 @@ class Run(NamedTuple):
 
 
 def parameters(net: Network, velocity: Mapping | None) -> dict:
-    """All that learning changes, by name."""
+    """All that training changes, by name."""
     weights = {f"W{l}": array for l, array in enumerate(net.weights)}
     biases = {f"b{l}": array for l, array in enumerate(net.biases or [])}
-    return weights | biases | {f"velocity/{name}": array for name, array in (velocity or {}).items()}
+    return weights | biases | net.state() | {f"velocity/{name}": array for name, array in (velocity or {}).items()}
 
 
 def identity(resolved: Mapping) -> dict:

@@ -14,8 +14,9 @@ from fa_cli.errors import UserError
 
 @dataclass
 class ModelConfig:
-    """A network of dense layers."""
+    """A network of dense layers; a model's own options (spiking: tau, streams, ...) stand beside these."""
 
+    name: str = "rate"  # rate or spiking
     sizes: list[int] = MISSING  # units in each layer, input first
     hidden: str = "tanh"  # activation of the hidden layers: linear, logistic, tanh, relu, piecewise_linear
     output: str = "linear"  # activation of the output layer
@@ -25,6 +26,7 @@ class ModelConfig:
     weight_distribution: str = "uniform"  # or normal
     sparsity: Any = 0.0  # fraction of the elements that W_l lacks; one, or one for each W_l
     weights: Any = None  # literal matrices [W_0, W_1, ...] in place of random ones; null for one that stays random
+    options: dict[str, Any] = field(default_factory=dict)  # filled by config.check
 
 
 @dataclass

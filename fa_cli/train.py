@@ -9,7 +9,7 @@ import numpy as np
 from fa_cli import compiled
 from fa_cli.backend import ALL, Array
 from fa_cli.errors import UserError
-from fa_cli.network import Deltas, Network, Signals, observe
+from fa_cli.network import Deltas, Network, Signals
 from fa_cli.optimizer import decay, learning_rates, resting, update
 from fa_cli.probes import METRICS, View
 from fa_cli.rules import Rule
@@ -65,7 +65,7 @@ def learn(config: RunConfig, net: Network, data, phase: Phase, noise: Blocks | N
     """Learn from the examples of some steps: forward pass, error, hidden signals, three-factor update, once for each batch."""
     epoch = data.steps_per_epoch if config.epochs else 1
     rates = learning_rates(config.optimizer, np.array(steps) / epoch)
-    keeps = decay(config.optimizer, rates, config.batch_size, net.backend.dtype)
+    keeps = decay(config.optimizer, rates, config.batch_size * net.updates, net.backend.dtype)
     if compiled.covers(config, net, phase, steps):
         return compiled.learn(net, data, phase, steps, rates, keeps)
 
@@ -73,9 +73,10 @@ def learn(config: RunConfig, net: Network, data, phase: Phase, noise: Blocks | N
         some, rolling = net.of(part), {name: v[part] for name, v in velocity.items()} if velocity else None
         for step, rate, keep in zip(steps, rates.tolist(), keeps.tolist(), strict=True):
             batch = data.batch(step, seeds=part)
-            signals = observe(some, batch.x, batch.target)
-            delta = phase.deltas(some, signals, noise_at(noise, step, part))
-            update(some, signals, delta, rate, keep, phase.frozen, config.optimizer.momentum, rolling)
+            for signals in some.present(batch, step):
+                delta = phase.deltas(some, signals, noise_at(noise, step, part))
+                update(some, signals, delta, rate, keep, phase.frozen, config.optimizer.momentum, rolling)
+                keep = 1.0  # weights decay once a step
 
     net.backend.map(learn_part, net.backend.shares(len(net.weights[0]), config.batch_size * net.largest))
 
@@ -120,7 +121,7 @@ def bury(net: Network, velocity: Mapping | None, recorder, step: int) -> None:
     if diverged.any():
         first = np.argmin(finite, axis=0) % net.depth
         recorder.end(step, diverged, [f"W_{l}" for l in first])
-        for array in [*arrays, *(velocity or {}).values()]:
+        for array in [*arrays, *net.state().values(), *(velocity or {}).values()]:
             array[net.backend.to_device(diverged, bool)] = 0
 
 

@@ -9,8 +9,8 @@ from fa_cli.backend import Backend
 
 IN_CUPY = {
     "abs", "arange", "arccos", "argmax", "asarray", "broadcast_to", "clip", "concatenate", "degrees", "empty", "exp", "eye",
-    "isfinite", "matmul", "maximum", "mean", "multiply", "nan_to_num", "negative", "reciprocal", "sqrt", "stack", "subtract", "sum", "take",
-    "tanh", "where", "zeros", "zeros_like",
+    "isfinite", "matmul", "maximum", "mean", "minimum", "multiply", "nan_to_num", "negative", "reciprocal", "repeat", "sqrt", "stack",
+    "subtract", "sum", "take", "tanh", "where", "zeros", "zeros_like",
 }  # fmt: skip
 
 
@@ -50,6 +50,7 @@ class StrictArray:
             "sum",
             "mean",
             "max",
+            "min",
             "reshape",
             "swapaxes",
             "astype",

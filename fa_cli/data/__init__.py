@@ -50,9 +50,11 @@ class Setting(NamedTuple):
     examples: int  # size of the probe
     backend: Backend
     data_dir: str
+    population: int = 1  # output units of each value of a target
 
     def must_fit(self, inputs: int, outputs: int, what: str) -> None:
-        """Raise UserError unless the network goes from `inputs` to `outputs` units."""
+        """Raise UserError unless the network goes from `inputs` units to as many as `outputs` values need."""
+        outputs *= self.population
         if (self.inputs, self.outputs) != (inputs, outputs):
             raise UserError(
                 f"model.sizes goes from {self.inputs} to {self.outputs} units, but {what} goes from {inputs} to {outputs}: "

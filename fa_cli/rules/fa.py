@@ -16,5 +16,5 @@ def fa(net: Network, signals: Signals, derivative: Literal["local", "passed"]) -
     delta = {net.depth: signals.error}
     for l in range(net.depth - 1, 0, -1):
         carried = delta[l + 1] * signals.slopes[l + 1] if derivative == "passed" else delta[l + 1]
-        delta[l] = net.backend.matmul(carried, transpose(net.feedback[l]))
+        delta[l] = signals.settle(l, net.backend.matmul(carried, transpose(net.feedback[l])))
     return delta

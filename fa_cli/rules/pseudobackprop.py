@@ -10,5 +10,5 @@ def pseudobackprop(net: Network, signals: Signals) -> Deltas:
     delta = {net.depth: signals.error}
     for l in range(net.depth - 1, 0, -1):
         inverse = net.backend.xp.linalg.pinv(net.backend.xp.nan_to_num(net.weights[l], posinf=0, neginf=0))  # of a seed that diverges
-        delta[l] = net.backend.matmul(delta[l + 1] * signals.slopes[l + 1], transpose(inverse))
+        delta[l] = signals.settle(l, net.backend.matmul(delta[l + 1] * signals.slopes[l + 1], transpose(inverse)))
     return delta
