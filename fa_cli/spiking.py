@@ -198,7 +198,7 @@ def rasters(view: View) -> Columns:
     """Some units' spikes while three images are shown for 50 time steps each, without plasticity; kept in arrays.npz. Paper, Fig. 4.
 
     raster_l, (S, time * units), for every layer l; psp_l and modulator_l, (S, time): V_l and delta_l of the raster's first unit of
-    every hidden layer. The images are the first of the probe.
+    every hidden layer. raster_images, (S, 3 n_0): the images, the first of the probe.
     """
     if not isinstance(view.net, SpikingNetwork):
         return {}
@@ -221,4 +221,6 @@ def rasters(view: View) -> Columns:
                     if l in delta:
                         keep("modulator", l, delta[l], units[:, :1])
     columns = {name: net.backend.xp.concatenate(values, axis=1) for name, values in columns.items()}
-    return {name: values.astype(bool) if name.startswith("raster") else values for name, values in columns.items()}
+    columns = {name: values.astype(bool) if name.startswith("raster") else values for name, values in columns.items()}
+    pixels = net.backend.xp.concatenate([view.data.probe.x[:, :SHOWN]] * (len(seeds) // len(view.data.probe.x)))
+    return columns | {"raster_images": pixels.reshape(len(seeds), -1)}

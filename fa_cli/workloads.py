@@ -11,6 +11,7 @@ from fa_cli.data import Batch
 from fa_cli.network import ACTIVATIONS, Network
 from fa_cli.rules import RULES
 from fa_cli.schema import BackendConfig, ModelConfig, OptimizerConfig, RuleConfig, RunConfig
+from fa_cli.spiking import Dynamics, SpikingNetwork
 from fa_cli.train import Phase, learn
 
 STRETCH = 1000  # examples between two returns to Python, as in a real run
@@ -31,22 +32,29 @@ class Workload(NamedTuple):
     nonzero: float = 1.0  # fraction of inputs that are not 0
     weight_decay: float = 0.0
     rate: float = 1e-4
+    dynamics: Dynamics | None = None  # of a network that integrates and spikes
 
     @property
     def products(self) -> int:
         """Multiply-adds of one seed's step in products of matrices: forward, backward and the update."""
         elements = [m * n for m, n in pairwise(self.sizes)]
-        return self.batch_size * (2 * sum(elements) + sum(elements[1:]))
+        return self.batch_size * self.updates * (2 * sum(elements) + sum(elements[1:]))
+
+    @property
+    def updates(self) -> int:
+        """Updates of the weights in a step."""
+        return self.dynamics.steps_per_image if self.dynamics else 1
 
     @property
     def keep(self) -> float:
         """What weight decay leaves of a weight in one step."""
-        return (1 - self.rate * self.weight_decay) ** self.batch_size
+        return (1 - self.rate * self.weight_decay) ** (self.batch_size * self.updates)
 
 
 def workloads(cores: int) -> list[Workload]:
     """The networks of the paper: online learning of small ones, batches of large ones with two seeds for each core."""
-    mnist, note5 = (784, 1000, 10), (784, 1500, 1500, 1500, 10)
+    mnist, note5, fig4 = (784, 1000, 10), (784, 1500, 1500, 1500, 10), (784, 1500, 1500, 1500, 1000)
+    spiking = Dynamics(tau=0.9, steps_per_image=5, rate_cap=0.95, population=100, streams=100, phi_delta="tanh")
     fig3 = {"weight_decay": 1e-6, "dtype": "float32"}
     return [
         Workload("fig2", (30, 20, 10), "linear", "linear", 20, 1, 2000, "float64"),
@@ -58,6 +66,7 @@ def workloads(cores: int) -> list[Workload]:
         Workload("fig3_batch100", mnist, "logistic", "logistic", 2 * cores, 100, 40, **fig3),
         Workload("note5_batch100", note5, "piecewise_linear", "piecewise_linear", 2 * cores, 100, 10, "float32"),
         Workload("mnist_online", mnist, "logistic", "logistic", 1, 1, 2000, **fig3, nonzero=0.19),
+        Workload("fig4", fig4, "logistic", "logistic", cores, spiking.streams, 4, "float32", 0.19, dynamics=spiking),
     ]
 
 
@@ -91,6 +100,9 @@ def given(work: Workload) -> Given:
     weights = [array(n, m) / np.sqrt(m).astype(work.dtype) for m, n in pairwise(work.sizes)]
     feedback = [array(m, n) / np.sqrt(n).astype(work.dtype) for m, n in pairwise(work.sizes[1:])]
     x = array(count, work.sizes[0]) * (rng.random((work.seeds, count, work.sizes[0])) < work.nonzero)
+    if work.dynamics:  # probabilities of spiking, and classes
+        target = np.eye(work.sizes[-1] // work.dynamics.population)[rng.integers(10, size=(work.seeds, count))]
+        return Given(weights, feedback, abs(x), target.astype(work.dtype), work.batch_size)
     return Given(weights, feedback, x, array(count, work.sizes[-1]), work.batch_size)
 
 
@@ -98,7 +110,7 @@ def ours(work: Workload, start: Given) -> Contender:
     """This project: the loop of train.py, without measuring in between."""
     backend = NumpyBackend(work.dtype)
     config = RunConfig(
-        model=ModelConfig(sizes=list(work.sizes), hidden=work.hidden, output=work.output),
+        model=ModelConfig("spiking" if work.dynamics else "rate", list(work.sizes), work.hidden, work.output),
         rule=RuleConfig(name="fa", options={"derivative": "local"}),
         backend=BackendConfig(name="numpy"),
         optimizer=OptimizerConfig(learning_rate=work.rate, weight_decay=work.weight_decay),
@@ -114,6 +126,8 @@ def ours(work: Workload, start: Given) -> Contender:
 
     def run() -> list[np.ndarray]:
         net = Network(backend, work.sizes, *units, [w.copy() for w in start.weights], None, feedback=feedback)
+        if work.dynamics:
+            net = SpikingNetwork(**vars(net), dynamics=work.dynamics, seeds=range(work.seeds)).at_rest(work.batch_size)
         for step in range(0, work.steps, stretch):
             learn(config, net, start, phase, None, None, range(step, min(step + stretch, work.steps)))
         return net.weights
@@ -129,7 +143,7 @@ def bare(work: Workload, start: Given) -> Contender:
 
     def seed(s: int) -> None:
         w, out = [weights[s].copy() for weights in start.weights], [np.empty_like(array) for array in h]
-        for _ in range(work.steps):
+        for _ in range(work.steps * work.updates):
             for l in range(depth):
                 np.matmul(w[l], h[l], out=out[l + 1])
             for l in range(1, depth):

@@ -55,6 +55,18 @@ def test_peers_end_with_the_same_weights(library, name):
     bench.agree(work, {bench.OURS: ours(work, start)} | contenders(work, start))
 
 
+def test_pytorch_spikes_as_this_project_does():
+    """The network of Fig. 4, small, in float64."""
+    pytest.importorskip("torch")
+    work = next(work for work in workloads(cores=2) if work.name == "fig4")
+    small = work.dynamics._replace(population=2, streams=10)
+    work = work._replace(sizes=(12, 20, 15, 20), batch_size=10, dtype="float64", rate=0.1, dynamics=small)
+    start = given(work)
+    contenders = {bench.OURS: ours(work, start)} | bench.contenders_of(PEERS / "with_torch.py")(work, start)
+    assert abs(contenders[bench.OURS]()[0] - start.weights[0]).max() > 0.05
+    bench.agree(work, contenders)
+
+
 def test_growth_is_measured_and_its_exponent_found(monkeypatch):
     monkeypatch.setattr(growth, "EXAMPLES", 40)
     monkeypatch.setattr(growth, "GROWN", {"seeds": ([1, 8], growth.GROWN["seeds"][1])})

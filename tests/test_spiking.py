@@ -298,6 +298,19 @@ def test_it_learns(fa_run, tmp_path):
     assert pd.read_csv(next(tmp_path.rglob("metrics.csv")))["test_error"].iloc[-1] < 40
 
 
+def test_the_figure_is_drawn(fa_run, tmp_path):
+    """From a tiny run, with a learning curve of two rules; without rasters the command that makes them is named."""
+    for rule in ("fa", "bp"):
+        assert fa_run(*TINY, f"rule={rule}").returncode == 0
+    done = fa_run("plot", "figure=fig4", "format=svg")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "outputs" / "figures" / "fig4.svg").read_text()
+    assert text.count("<image") == 3
+    assert fa_run(*TINY, "record.metrics=[test_error]", "outputs=bare").returncode == 0
+    done = fa_run("plot", "figure=fig4", "results=bare")
+    assert done.returncode != 0 and "type `fa-run experiment=fig4_spiking`" in done.stderr
+
+
 @needs_mnist
 def test_fig4_starts_on_mnist(fa_run, tmp_path):
     """The paper's network takes a few steps on the real images."""

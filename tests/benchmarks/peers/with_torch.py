@@ -4,6 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
+from fa_cli.streams import generator
+
 PHI = {
     "linear": (lambda a: a, lambda h: 1.0),
     "logistic": (torch.sigmoid, lambda h: h * (1 - h)),
@@ -14,6 +16,8 @@ PHI = {
 
 def contenders(work, start) -> dict:
     """`eager`: one network after the other, or one on each core where they are large; `bmm`: all in batched products; and that compiled."""
+    if work.dynamics:
+        return {"PyTorch eager": spiking(work, start)}
     weights, feedback = ([torch.from_numpy(array) for array in arrays] for arrays in (start.weights, start.feedback))
     shape = (work.seeds, work.steps, work.batch_size, -1)
     x, target = (torch.from_numpy(array).reshape(shape) for array in (start.x, start.target))
@@ -72,3 +76,45 @@ def contenders(work, start) -> dict:
         found["PyTorch bmm"] = loop(batched)
     found["torch.compile"] = loop(torch.compile(batched, dynamic=False))
     return found
+
+
+def spiking(work, start):
+    """The network of Fig. 4, one on each core, with the random numbers that this project draws."""
+    tau, population = work.dynamics.tau, work.dynamics.population
+    depth, cores = len(start.weights), torch.get_num_threads()
+
+    def run():
+        torch.set_num_threads(1)
+        final = [torch.from_numpy(array.copy()) for array in start.weights]
+
+        @torch.inference_mode()
+        def one(s):
+            w, b = [array[s] for array in final], [torch.from_numpy(array[s]) for array in start.feedback]
+            v, u = ([torch.zeros(work.batch_size, len(weights), dtype=weights.dtype) for weights in w] for _ in "vu")
+            for step in range(work.steps):
+                batch, rng = start.batch(step, seeds=s), generator(s, "spikes", step)
+                rates = torch.from_numpy(batch.x).clamp(max=work.dynamics.rate_cap)
+                target = torch.from_numpy(batch.target).repeat_interleave(population, dim=-1)
+
+                def spike(p, rng=rng):
+                    return (torch.from_numpy(rng.random(p.shape[::-1], work.dtype)).mT < p).to(p.dtype)
+
+                for _ in range(work.updates):
+                    h, slopes = [spike(rates)], []
+                    for l in range(depth):
+                        v[l].mul_(1 - tau).addmm_(h[l], w[l].mT, alpha=tau)
+                        p = torch.sigmoid(v[l])
+                        h.append(spike(p))
+                        slopes.append(p * (1 - p))
+                    u[-1].mul_(1 - tau).add_(target - h[-1], alpha=tau).add_(1e-20)
+                    for l in range(depth - 1, -1, -1):
+                        delta = torch.tanh(u[l])
+                        w[l].addmm_((delta * slopes[l]).mT, h[l], alpha=work.rate)
+                        if l:
+                            u[l - 1].mul_(1 - tau).addmm_(delta, b[l - 1].mT, alpha=tau).add_(1e-20)
+
+        with ThreadPoolExecutor(cores) as pool:
+            list(pool.map(one, range(work.seeds)))
+        return [array.numpy() for array in final]
+
+    return run
