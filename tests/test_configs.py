@@ -13,6 +13,8 @@ GROUPS = ("model", "rule", "dataset", "backend", "optimizer", "experiment", "swe
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((config.FOLDER / group).glob("*.yaml"))]
 EXPERIMENTS = [name for group, name in OPTIONS if group == "experiment"]
 HEAVY = {"fig5": "phases=[{steps:4}]", "fig5_phases": "phases=[{steps:4}]", "figS14": "phases=[{rule:bp,steps:2},{rule:fa,steps:2}]"}
+HEAVY |= {"fig4_spiking": "model.sizes=[784,30,20,20,1000]"}
+ON_MNIST = ("fig3_mnist", "fig3_sparse", "fig4_spiking")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,7 +48,7 @@ def test_per_rule_settings():
     assert config.resolve(composed("experiment=fig3_mnist", "rule=bp"), [])["model"]["weight_scale"] == [0.05, 0.5]
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=needs_mnist) if n in ("fig3_mnist", "fig3_sparse") else n for n in EXPERIMENTS])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=needs_mnist) if n in ON_MNIST else n for n in EXPERIMENTS])
 def test_every_experiment_runs(name, tmp_path):
     """A few steps of two seeds: the columns, the rows, and numbers in them."""
     length = HEAVY.get(name, "phases=[]")
