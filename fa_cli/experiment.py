@@ -80,7 +80,7 @@ def run_in(folder: Path, config: RunConfig, identity: Mapping, texts: Mapping[st
         check_rates(data.probe.x)
     phases = plan(config, data.steps_per_epoch, backend, seeds)
     recorder = record.Recorder(config, folder, identity, seeds, phases[-1].stop, data.steps_per_epoch)
-    before = receptive_fields(net, config, seeds)
+    before, made_by = receptive_fields(net, config, seeds), manifest(backend, data)  # the code may be edited while it trains
     try:
         train(config, net, data, phases, seeds, recorder)
     except UserError as error:
@@ -88,7 +88,7 @@ def run_in(folder: Path, config: RunConfig, identity: Mapping, texts: Mapping[st
         raise
     fields = {f"receptive_fields_{when}": kept for when, kept in (("before", before), ("after", receptive_fields(net, config, seeds)))}
     arrays = fields if config.record.receptive_fields else {}
-    return recorder.finish(arrays, texts, manifest(backend, data)), recorder.elapsed()
+    return recorder.finish(arrays, texts, made_by), recorder.elapsed()
 
 
 def plan(config: RunConfig, steps_per_epoch: int | None, backend: Backend, seeds: list[int]) -> list[Phase]:
