@@ -91,7 +91,7 @@ class Recorder:
         self.progress.tell(step, metrics)
 
     def audit(self, step: int, net: Network, given: Callable | None = None) -> None:
-        """Keep all inputs and parameters of update `step`, and after the last audited update the parameters.
+        """Keep all inputs, parameters and potentials of update `step`, and after the last audited update parameters and potentials.
 
         `given()` returns the update's batch and its noise by layer.
         """
@@ -99,8 +99,7 @@ class Recorder:
         if step > last or not last:
             return
         host = net.backend.to_host
-        kept = {f"W{l}": weights for l, weights in enumerate(net.weights)}
-        kept |= {f"b{l}": biases for l, biases in enumerate(net.biases or [])}
+        kept = parameters(net, None)
         if step < last:
             batch, noise = given()
             kept |= {"x": batch.x, "target": batch.target}

@@ -22,9 +22,11 @@ DYNAMICS = {"tau": 0.7, "steps_per_image": STEPS, "rate_cap": 0.95, "population"
 OPTIONS = {"fa": {"derivative": "local"}, "dfa": {"derivative": "local"}}
 TINY = (
     "experiment=fig4_spiking", "dataset=digits", "model.sizes=[64,20,15,20]", "model.population=2", "model.streams=10", "epochs=null",
-    "steps=20", "record.every=10", "dtype=float64",
+    "steps=20", "record.every=10", "dtype=float64", "optimizer.schedule=[]",
 )  # fmt: skip
 
+
+ARRAYS = {"W": 0, "b": 0, "V": 1, "U": 1}  # of an audit, with the number of the first
 
 STOPPING = """
 from signal import SIGINT
@@ -275,6 +277,33 @@ def test_interrupted_and_resumed(fa_run, tmp_path):
     assert fa_run(*TINY, "outputs=parts").returncode == 0
     tables = [pd.read_csv(next(folder.rglob("metrics.csv"))) for folder in (whole, parts)]
     pd.testing.assert_frame_equal(*tables, check_exact=True)
+
+
+def test_an_audit_can_be_rederived(fa_run, tmp_path):
+    """record.audit=2: five time steps of ten streams, recomputed from what went in and the numbers of the stream `spikes`."""
+    eta, tau, seed = 0.01, 0.9, 3
+    done = fa_run(*TINY, "record.audit=2", f"seeds=[{seed}]", f"optimizer.learning_rate={eta}", "optimizer.weight_decay=0")
+    assert done.returncode == 0, done.stderr
+    with np.load(next(tmp_path.rglob("audit.npz"))) as audit:
+        for k in range(2):
+            w, b, v, u = ([audit[f"{k}/{name}{l + first}"][0] for l in range(3)] for name, first in ARRAYS.items())
+            x, target = audit[f"{k}/x"][0], np.repeat(audit[f"{k}/target"][0], 2, axis=-1)
+            feedback, rng = [audit[f"{k}/B{l}"][0] for l in (1, 2)], generator(seed, "spikes", k)
+            for _ in range(5):
+                h = [np.minimum(x, 0.95) > rng.random(x.T.shape).T]
+                for l in range(3):
+                    v[l] = (1 - tau) * v[l] + tau * (h[l] @ w[l].T + b[l])
+                    h.append(sigmoid(v[l]) > rng.random(v[l].T.shape).T)
+                arriving = target - h[3]
+                for l in (2, 1, 0):
+                    u[l] = (1 - tau) * u[l] + tau * arriving
+                    d = np.tanh(u[l]) * sigmoid(v[l]) * (1 - sigmoid(v[l]))
+                    w[l] = w[l] + eta * d.T @ h[l]
+                    b[l] = b[l] + eta * d.sum(axis=0)
+                    arriving = np.tanh(u[l]) @ feedback[l - 1].T if l else None
+            for (name, first), wanted in zip(ARRAYS.items(), (w, b, v, u), strict=True):
+                for l, values in enumerate(wanted, start=first):
+                    np.testing.assert_allclose(audit[f"{k + 1}/{name}{l}"][0], values, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("rule", ["fa", "bp", "dfa", "shallow"])
