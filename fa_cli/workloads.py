@@ -54,7 +54,7 @@ class Workload(NamedTuple):
 def workloads(cores: int) -> list[Workload]:
     """The networks of the paper: online learning of small ones, batches of large ones with two seeds for each core."""
     mnist, note5, fig4 = (784, 1000, 10), (784, 1500, 1500, 1500, 10), (784, 1500, 1500, 1500, 1000)
-    spiking = Dynamics(tau=0.9, steps_per_image=5, rate_cap=0.95, population=100, streams=100, phi_delta="tanh")
+    spiking = Dynamics(tau=0.9, steps_per_image=5, rate_cap=0.95, population=100, streams=50, phi_delta="tanh")
     fig3 = {"weight_decay": 1e-6, "dtype": "float32"}
     return [
         Workload("fig2", (30, 20, 10), "linear", "linear", 20, 1, 2000, "float64"),
@@ -66,7 +66,7 @@ def workloads(cores: int) -> list[Workload]:
         Workload("fig3_batch100", mnist, "logistic", "logistic", 2 * cores, 100, 40, **fig3),
         Workload("note5_batch100", note5, "piecewise_linear", "piecewise_linear", 2 * cores, 100, 10, "float32"),
         Workload("mnist_online", mnist, "logistic", "logistic", 1, 1, 2000, **fig3, nonzero=0.19),
-        Workload("fig4", fig4, "logistic", "logistic", cores, spiking.streams, 4, "float32", 0.19, dynamics=spiking),
+        Workload("fig4", fig4, "logistic", "logistic", cores, spiking.streams, 8, "float32", 0.19, dynamics=spiking),
     ]
 
 
