@@ -90,6 +90,7 @@ def test_no_gpu(fa_run):
         (gzip.compress(b"\0\0\x08\x03 altered"), "SHA-256"),
         (b"no gzip", "truncated or no gzip"),
     ],
+    ids=["truncated", "altered", "no gzip"],  # those that pytest would make hold gzip's time stamp: another in each of its processes
 )
 def test_a_wrong_data_file_is_never_used(fa_run, tmp_path, content, culprit):
     """Truncated, altered or foreign: its name, what is wrong, and how to get the right one."""
