@@ -108,7 +108,9 @@ def test_interrupted_and_resumed(tmp_path, number):
     words += ["phases=[{steps:30000},{freeze:[0],steps:30000}]", "record.audit=2"]
     command = [str(Path(sys.executable).with_name("fa-run")), *words]
     process = subprocess.Popen([*command, "outputs=stopped"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(4)
+    while not list(tmp_path.rglob("config.yaml")) and process.poll() is None:  # written when training begins, however busy the machine
+        time.sleep(0.05)
+    time.sleep(1)
     process.send_signal(number)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 128 + number, told
