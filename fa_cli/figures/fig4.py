@@ -63,7 +63,7 @@ def draw_stage(drawing: plt.Figure, where: SubplotSpec, run: Run, row: int, name
     for k, picture in enumerate(pixels):
         images.imshow(picture, cmap="gray_r", extent=((k + 0.5) * STEPS - 16, (k + 0.5) * STEPS + 16, 0, 32), aspect="auto")
     epoch = run.metrics.loc[run.metrics["seed"] == seed, "epoch"].iloc[row]
-    images.set(xlim=(0, time), ylim=(0, 32), xticks=[], yticks=[], title=f"{name} ({epoch:g} epochs)")
+    images.set(xlim=(0, time), ylim=(0, 32), xticks=[], yticks=[], title=f"{name} (epoch {epoch:g})")
     images.spines[:].set_visible(False)
 
     for l in range(1, len(sizes)):
