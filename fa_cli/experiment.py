@@ -24,7 +24,7 @@ from fa_cli.models import MODELS
 from fa_cli.network import Network, build_feedback
 from fa_cli.rules import RULES
 from fa_cli.schema import RunConfig
-from fa_cli.spiking import check_rates
+from fa_cli.spiking import check_images
 from fa_cli.streams import generator
 from fa_cli.train import Phase, train
 
@@ -77,7 +77,7 @@ def run_in(folder: Path, config: RunConfig, identity: Mapping, texts: Mapping[st
     data = DATASETS[config.dataset.name].open(setting, **config.dataset.options)
     net = MODELS[config.model.name].build(config.model, backend, seeds)
     if config.model.name == "spiking":
-        check_rates(data.probe.x)
+        check_images(data.probe.x, config.record.metrics)
     phases = plan(config, data.steps_per_epoch, backend, seeds)
     recorder = record.Recorder(config, folder, identity, seeds, phases[-1].stop, data.steps_per_epoch)
     before, made_by = receptive_fields(net, config, seeds), manifest(backend, data)  # the code may be edited while it trains

@@ -50,7 +50,7 @@ class Signals(NamedTuple):
     activations: list[Array]  # h_0 = x, h_1 .. h_L = y; each (S, N, n_l)
     slopes: list[Array]  # phi'(a_l) for l = 1 .. L; slopes[0] is None
     target: Array  # y*, (S, N, n_L)
-    error: Array  # e = y* - y, (S, N, n_L)
+    error: Array  # e = y* - y, (S, N, n_L); in a network whose feedback neurons integrate, what those of the output send
     settle: Callable[[int, Array], Array] = lambda l, arriving: arriving  # (l, what arrives at layer l) -> delta_l
 
 

@@ -140,9 +140,11 @@ def jacobian(view: View) -> Columns:
     """Jacobian of the flow of all parameters, (S, P * P), by central differences; kept in arrays.npz. Paper, Supp. Note 16.
 
     The flow is what an update at eta = 1 on the probe adds to the parameters, in the order W_{L-1}, b_{L-1}, .. W_0, b_0. For tiny networks
-    with biases.
+    with biases, of rates.
     """
     net, size = view.net, 1e-4
+    if net.state():
+        return {}
     ordered = [array for l in reversed(range(net.depth)) for array in (net.weights[l], net.biases[l])]
 
     def flow() -> Array:

@@ -3,7 +3,7 @@
 metrics.csv     one row per (seed, step): seed,step,epoch,examples,phase, then the metrics; empty where not measured
 summary.csv     one row per metric: final mean, sd, median, min, max over seeds, and n
 arrays.npz      what a CSV cannot hold: receptive fields, values of single units
-audit.npz       with record.audit=K: everything that went in and out of the first K updates
+audit.npz       with record.audit=K: everything that went in and out of the first K training steps
 config.yaml     the run, every key with its value; .hydra/ holds what was typed
 manifest.json   versions, commit, data checksums, device, time
 checkpoint.npz  the state of an unfinished run
@@ -340,7 +340,7 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
         {"metric": name, "mean": v.mean(), "sd": v.std(), "median": v.median(), "min": v.min(), "max": v.max(), "n": v.count()}
         for name, v in final.items()
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["metric", "mean", "sd", "median", "min", "max", "n"])
 
 
 def csv(table: pd.DataFrame) -> str:

@@ -77,7 +77,7 @@ class RecordConfig:
     every: int | None = None  # steps between rows of metrics.csv; null: once an epoch, or every 1 % of the run, at least 200 steps
     examples: int = 100  # held-out examples on which the metrics of hidden signals are measured
     receptive_fields: int = 0  # hidden units of the first seed whose incoming weights are kept, before and after
-    audit: int = 0  # the first updates whose every input and output goes to audit.npz
+    audit: int = 0  # the first training steps whose every input and output goes to audit.npz
     checkpoint_seconds: float = 300.0
     keep_checkpoint: bool = False  # keep checkpoint.npz when the run is finished
 

@@ -21,14 +21,14 @@ from fa_cli.rules import RULES
 from fa_cli.schema import ModelConfig, RunConfig
 from fa_cli.streams import generator
 
-# Numbers below 1e-38 make products of matrices in float32 a hundred times slower. So potentials never fade to nothing, and slopes
-# stop at |V| = 30, where a unit spikes always or never.
+# Numbers below 1e-38 make products of matrices in float32 a hundred times slower. So potentials never fade to nothing, and slopes are
+# those of |V| = 30 at most, where a unit spikes always or never.
 FAINT, EXTREME = 1e-20, 30
 SHOWN, STEPS, UNITS = 3, 50, 50  # images, time steps an image and units a layer that the metric `rasters` keeps, as in Fig. 4
 
 PHI_DELTA = {  # what a feedback neuron of potential U sends on: "a simple sigmoidal function centred on 0"
-    "logistic": lambda xp, u: logistic(xp, u * 1) - 0.5,
-    "bipolar": lambda xp, u: xp.tanh(u / 2),  # twice `logistic`
+    "logistic": lambda xp, u: xp.tanh(u / 2) / 2,  # 1 / (1 + e^-U) - 1/2
+    "bipolar": lambda xp, u: xp.tanh(u / 2),
     "tanh": lambda xp, u: xp.tanh(u),
 }
 
@@ -148,9 +148,9 @@ class SpikingNetwork(Network):
 
 
 def potentials_at_rest(net: Network, streams: int) -> list[Array]:
-    """Zeros for V_1 .. V_L, or U_1 .. U_L, laid out in memory as the products that they will integrate."""
-    silent = [net.backend.xp.zeros((len(net.weights[0]), streams, size), net.backend.dtype) for size in net.sizes[:-1]]
-    return [0 * net.backend.matmul(h, transpose(w)) for h, w in zip(silent, net.weights, strict=True)]
+    """Zeros for V_1 .. V_L, or U_1 .. U_L, laid out in memory as the large products that they will integrate."""
+    seeds, dtype = len(net.weights[0]), net.backend.dtype
+    return [transpose(net.backend.xp.zeros((seeds, size, streams), dtype)) for size in net.sizes[1:]]
 
 
 def build_spiking(model: ModelConfig, backend: Backend, seeds: Sequence[int]) -> SpikingNetwork:
@@ -182,10 +182,14 @@ def check_spiking(config: RunConfig, rules: Sequence[str]) -> None:
             )
 
 
-def check_rates(x: Array) -> None:
-    """Raise UserError for inputs that are no probabilities of spiking."""
+def check_images(x: Array, metrics: Sequence[str]) -> None:
+    """Raise UserError for inputs of the probe, (1 or S, N, n_0), that are no probabilities of spiking, or too few for a raster."""
     if x.min() < 0 or x.max() > 1:
-        raise UserError("model=spiking takes inputs from 0 to 1, as probabilities of spiking: type dataset=mnist dataset.standardize=unit")
+        raise UserError("model=spiking takes inputs from 0 to 1, as probabilities of spiking: type dataset.standardize=unit for images")
+    if "rasters" in metrics and x.shape[1] < SHOWN:
+        raise UserError(
+            f"record.metrics: rasters show {SHOWN} held-out images, there are {x.shape[1]}: raise record.examples, or leave it out"
+        )
 
 
 def raster_units(seed: int, l: int, size: int) -> np.ndarray:

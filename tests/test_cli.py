@@ -210,7 +210,8 @@ def sign_fa(net: Network, signals: Signals, gain: float) -> Deltas:
     """Only the sign of the error is fed back."""
     delta = {net.depth: signals.error}
     for l in range(net.depth - 1, 0, -1):
-        delta[l] = gain * net.backend.matmul(net.backend.xp.sign(delta[l + 1]), transpose(net.feedback[l]))
+        arriving = gain * net.backend.matmul(net.backend.xp.sign(delta[l + 1]), transpose(net.feedback[l]))
+        delta[l] = signals.settle(l, arriving)
     return delta
 '''
 

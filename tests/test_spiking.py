@@ -6,9 +6,10 @@ import pytest
 from conftest import needs_mnist, tolerance
 from strict import StrictBackend
 
-from fa_cli import spiking
+from fa_cli import record, spiking
 from fa_cli.backend import Backend, NumpyBackend
 from fa_cli.data import Batch
+from fa_cli.figures.fig4 import moments
 from fa_cli.network import Network, build, build_feedback, observe
 from fa_cli.optimizer import update
 from fa_cli.rules import RULES, load_rules
@@ -335,9 +336,27 @@ def test_the_figure_is_drawn(fa_run, tmp_path):
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "outputs" / "figures" / "fig4.svg").read_text()
     assert text.count("<image") == 3
-    assert fa_run(*TINY, "record.metrics=[test_error]", "outputs=bare").returncode == 0
-    done = fa_run("plot", "figure=fig4", "results=bare")
-    assert done.returncode != 0 and "type `fa-run experiment=fig4_spiking`" in done.stderr
+    for word, folder in (("record.metrics=[test_error]", "bare"), ("rule=shallow", "silent")):
+        assert fa_run(*TINY, word, f"outputs={folder}").returncode == 0
+        done = fa_run("plot", "figure=fig4", f"results={folder}")
+        assert done.returncode != 0 and "type `fa-run experiment=fig4_spiking`" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_the_figure_of_a_seed_that_diverged(tmp_path):
+    """Its last moment is the last that it has; another seed's are not shown in its place."""
+    run = record.Run(
+        tmp_path, {}, pd.DataFrame({"seed": [7, 7, 3, 3, 3], "examples": [0, 1, 0, 1, 2], "test_error": [90, 80, 90, 10, 5.0]}), {}
+    )
+    assert moments(run) == (0, 1, 1)
+    assert moments(run._replace(metrics=run.metrics[run.metrics["seed"] == 3])) == (0, 1, 2)
+
+
+def test_only_rasters_measured(fa_run, tmp_path):
+    """A run without any column of numbers ends well, and a target's values are counted apart from their populations."""
+    done = fa_run(*TINY, "record.metrics=[rasters,jacobian]", "dataset=linear_expected", "model.sizes=[10,8,6,20]")
+    assert done.returncode == 0, done.stderr
+    with np.load(next(tmp_path.rglob("arrays.npz"))) as arrays:
+        assert "raster_1" in arrays and "jacobian" not in arrays
 
 
 @needs_mnist
@@ -360,7 +379,8 @@ def test_fig4_starts_on_mnist(fa_run, tmp_path):
         (["model.phi_delta=relu"], "choose from: logistic, bipolar, tanh"),
         (["model.hidden=tanh"], "leave model.hidden and model.output as they are"),
         (["rule=node_perturbation"], "type rule=fa, bp, dfa or shallow"),
-        (["dataset.standardize=none"], "type dataset=mnist dataset.standardize=unit"),
+        (["dataset.standardize=none"], "type dataset.standardize=unit"),
+        (["record.examples=2"], "rasters show 3 held-out images, there are 2: raise record.examples"),
         (["model.taux=1"], "no key is called model.taux"),
     ],
 )

@@ -52,6 +52,11 @@ class Setting(NamedTuple):
     data_dir: str
     population: int = 1  # output units of each value of a target
 
+    @property
+    def values(self) -> int:
+        """Values of a target."""
+        return self.outputs // self.population
+
     def must_fit(self, inputs: int, outputs: int, what: str) -> None:
         """Raise UserError unless the network goes from `inputs` units to as many as `outputs` values need."""
         outputs *= self.population

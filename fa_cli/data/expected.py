@@ -13,7 +13,7 @@ def linear_expected(setting: Setting, target_scale: float) -> Fixed:
     Then the three-factor update is Delta W = eta E A^T and Delta A = eta B E. Paper, Supp. Note 11, eq. (6)-(7). T is uniform in
     [-target_scale, target_scale], drawn once for each seed.
     """
-    shape = (setting.outputs, setting.inputs)
+    shape = (setting.values, setting.inputs)
     targets = np.stack([generator(seed, "target").uniform(-target_scale, target_scale, shape) for seed in setting.seeds])
     return Fixed(setting, np.eye(setting.inputs)[None], targets.swapaxes(1, 2))
 
@@ -32,7 +32,7 @@ def one_example(setting: Setting) -> Fixed:
     def pair(seed: int) -> tuple[np.ndarray, np.ndarray]:
         rng = generator(seed, "target")
         x = rng.standard_normal((1, setting.inputs))
-        return x / np.linalg.norm(x), rng.standard_normal((1, setting.outputs))
+        return x / np.linalg.norm(x), rng.standard_normal((1, setting.values))
 
     x, target = zip(*map(pair, setting.seeds), strict=True)
     return Fixed(setting, np.stack(x), np.stack(target))

@@ -10,7 +10,7 @@ def linear(setting: Setting, target_scale: float) -> Stream:
 
     Paper, Methods, "Linear function approximation": target_scale = 1.
     """
-    shape = (setting.outputs, setting.inputs)
+    shape = (setting.values, setting.inputs)
     targets = [generator(seed, "target").uniform(-target_scale, target_scale, shape) for seed in setting.seeds]
 
     def draw(rng, s, count):

@@ -12,7 +12,7 @@ def quadratic(setting: Setting, input_scale: float, target_scale: float) -> Stre
 
     Paper, Methods, "Quadratic function approximation": input_scale = 2, target_scale = 0.5.
     """
-    shape = (setting.outputs, setting.inputs, setting.inputs)
+    shape = (setting.values, setting.inputs, setting.inputs)
     targets = [generator(seed, "target").uniform(-target_scale, target_scale, shape) for seed in setting.seeds]
 
     def draw(rng, s, count):

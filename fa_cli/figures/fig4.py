@@ -21,12 +21,11 @@ def fig4(results: Path) -> plt.Figure:
     """a, top to bottom: images, rasters of hidden layers 1 to 3 and of the output, a forward neuron's PSP and its signal; b: test error."""
     runs = by_rule(find_runs(results, "fig4_spiking", COMMAND))
     run = runs.get("fa") or next(iter(runs.values()), None)
-    if run is None or "raster_1" not in run.arrays:
-        raise Missing(f"no run with rasters in {results / 'fig4_spiking'}: type `{COMMAND}`")
+    if run is None or not {"raster_1", f"psp_{NEURON}", f"modulator_{NEURON}"} <= {*run.arrays}:
+        raise Missing(f"no run with rasters and signals of hidden layer {NEURON} in {results / 'fig4_spiking'}: type `{COMMAND}`")
     drawing = plt.figure(figsize=(8.5, 7.2), layout="constrained")
     columns = drawing.add_gridspec(1, 4, width_ratios=[1, 1, 1, 0.95])
-    rows = len(run.arrays["step"])
-    for stage, (row, name) in enumerate(zip((0, early_half(run), rows - 1), STAGES, strict=True)):
+    for stage, (row, name) in enumerate(zip(moments(run), STAGES, strict=True)):
         draw_stage(drawing, columns[stage], run, row, name, first=stage == 0)
 
     axes = drawing.add_subplot(columns[3].subgridspec(2, 1, height_ratios=[1, 1.2])[0])
@@ -45,11 +44,11 @@ def fig4(results: Path) -> plt.Figure:
     return drawing
 
 
-def early_half(run: Run) -> int:
-    """The row of the middle stage: the first whose test error is below a fifth of what it was, or the one in the middle."""
-    error = curves(run, "test_error").iloc[:, 0].to_numpy()
+def moments(run: Run) -> tuple[int, int, int]:
+    """Rows of the first seed to show: first, last, and the first whose test error is below a fifth of the start's, or half-way."""
+    error = curves(run, "test_error")[run.metrics["seed"].iloc[0]].dropna().to_numpy()
     below = np.flatnonzero(error < error[0] / 5)
-    return int(below[0]) if len(below) else len(error) // 2
+    return 0, int(below[0]) if len(below) else len(error) // 2, len(error) - 1
 
 
 def draw_stage(drawing: plt.Figure, where: SubplotSpec, run: Run, row: int, name: str, first: bool) -> None:

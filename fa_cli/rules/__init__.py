@@ -3,7 +3,8 @@
 A rule is a function `(net, signals, **options) -> {layer l: delta_l}` that returns the raw error e for the output layer L and
 (S, N, n_l) arrays for the hidden layers that learn. The three-factor update (train.py) is the same for all rules. Options are the
 function's keyword arguments and come from the rule's YAML file. A rule that takes `noise` is given xi_l ~ N(0, sigma^2) for
-every hidden layer, with its own option `sigma`.
+every hidden layer, with its own option `sigma`. What arrives at a hidden layer from above goes through `signals.settle(l, arriving)`,
+which a network of rates returns as it is and one whose feedback neurons integrate (spiking.py) turns into delta_l.
 """
 
 import importlib
