@@ -40,7 +40,7 @@ paper-fig3: $(STAMP) ## Fig. 3a,b and Supp. Fig. 5 on MNIST (about 30 minutes on
 	$(FA) +sweep=fig3 outputs=$(OUTPUTS)
 	$(FA) experiment=fig3_sparse rule=fa outputs=$(OUTPUTS)
 
-paper-fig4: $(STAMP) ## Fig. 4 on MNIST (about 90 minutes on 2 cores); resumable
+paper-fig4: $(STAMP) ## Fig. 4 on MNIST (under 2 hours on 2 cores); resumable
 	$(FA) data mnist
 	$(FA) experiment=fig4_spiking outputs=$(OUTPUTS)
 
