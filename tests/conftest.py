@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +22,13 @@ def run_command(folder: Path, *words: str, **environment: str) -> subprocess.Com
     """Run the real `fa-run` in `folder`, as a person would, with text output."""
     command = [str(Path(sys.executable).with_name("fa-run")), *words]
     return subprocess.run(command, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300)
+
+
+def wait_for(name: str, folder: Path, process: subprocess.Popen) -> None:
+    """Until a running command has written a file of this name somewhere in `folder`, however busy the machine is."""
+    while not list(folder.rglob(name)):
+        assert process.poll() is None
+        time.sleep(0.01)
 
 
 @pytest.fixture

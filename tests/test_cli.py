@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import needs_mnist, run_command
+from conftest import needs_mnist, run_command, wait_for
 
 
 def succeed(done) -> str:
@@ -108,8 +108,7 @@ def test_interrupted_and_resumed(tmp_path, number):
     words += ["phases=[{steps:30000},{freeze:[0],steps:30000}]", "record.audit=2"]
     command = [str(Path(sys.executable).with_name("fa-run")), *words]
     process = subprocess.Popen([*command, "outputs=stopped"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while not list(tmp_path.rglob("config.yaml")) and process.poll() is None:  # written when training begins, however busy the machine
-        time.sleep(0.05)
+    wait_for("config.yaml", tmp_path, process)  # written when training begins
     time.sleep(1)
     process.send_signal(number)
     _, told = process.communicate(timeout=60)

@@ -4,12 +4,11 @@ import io
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import run_command
+from conftest import run_command, wait_for
 
 from fa_cli.files import locked
 from fa_cli.runs import collect, in_words
@@ -24,9 +23,7 @@ def swept(tmp_path_factory):
     assert "8 runs: 4 trained, 4 failed" in run_command(folder, *SWEEP).stdout
     words = ["steps=100000000", "record.checkpoint_seconds=0.1", "rule=shallow"]
     run = subprocess.Popen([str(Path(sys.executable).with_name("fa-run")), *words], cwd=folder, stderr=subprocess.PIPE)
-    while not list(folder.rglob("checkpoint.npz")):
-        assert run.poll() is None
-        time.sleep(0.05)
+    wait_for("checkpoint.npz", folder, run)
     run.send_signal(signal.SIGTERM)
     run.communicate(timeout=60)
     return folder

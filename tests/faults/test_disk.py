@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import run_command
+from conftest import run_command, wait_for
 
 RUN = ["experiment=debug", "seeds=2", "record.checkpoint_seconds=0"]
 LONG = ["steps=40000", "seeds=5", "backend.compiled=false", "record.checkpoint_seconds=0.05"]
@@ -115,9 +115,7 @@ def test_a_read_only_folder(tmp_path, undisturbed):
 def test_a_folder_that_vanishes(tmp_path):
     """Somebody removes the results' folder while the run trains: its results are written all the same."""
     run = subprocess.Popen([str(Path(sys.executable).with_name("fa-run")), *LONG], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    while not list(tmp_path.rglob("checkpoint.npz")):
-        assert run.poll() is None
-        time.sleep(0.01)
+    wait_for("checkpoint.npz", tmp_path, run)
     shutil.rmtree(tmp_path / "outputs", ignore_errors=True)
     _, complaint = run.communicate(timeout=100)
     assert "Traceback" not in complaint and run.returncode == 0, complaint

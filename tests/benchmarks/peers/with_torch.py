@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
+from fa_cli.backend import usable_cores
 from fa_cli.streams import generator
 
 PHI = {
@@ -22,7 +23,7 @@ def contenders(work, start) -> dict:
     shape = (work.seeds, work.steps, work.batch_size, -1)
     x, target = (torch.from_numpy(array).reshape(shape) for array in (start.x, start.target))
     (phi, slope), (phi_out, slope_out) = PHI[work.hidden], PHI[work.output]
-    depth, cores = len(weights), torch.get_num_threads()
+    depth, cores = len(weights), usable_cores()
     large = work.products > 1_000_000
 
     def step(w, b, x, target, multiply, accumulate):
@@ -81,7 +82,7 @@ def contenders(work, start) -> dict:
 def spiking(work, start):
     """The network of Fig. 4, one on each core, with the random numbers that this project draws."""
     tau, population = work.dynamics.tau, work.dynamics.population
-    depth, cores = len(start.weights), torch.get_num_threads()
+    depth, cores = len(start.weights), usable_cores()
 
     def run():
         torch.set_num_threads(1)
