@@ -30,7 +30,9 @@ def usable_cores() -> int:
 
     A launcher that runs several processes at once divides the cores by that variable, as joblib does.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     granted = os.environ.get("OMP_NUM_THREADS", "")
     return min(cores, int(granted)) if granted.isdigit() and int(granted) > 0 else cores
 
@@ -40,9 +42,17 @@ def blas_routine(name: str) -> Callable:
     from scipy.linalg import cython_blas  # not needed to compose a config, and slow to import
 
     capsule, python = cython_blas.__pyx_capi__[name], ctypes.pythonapi
-    python.PyCapsule_GetName.restype, python.PyCapsule_GetName.argtypes = ctypes.c_char_p, [ctypes.py_object]
-    python.PyCapsule_GetPointer.restype, python.PyCapsule_GetPointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    return ctypes.CFUNCTYPE(None)(python.PyCapsule_GetPointer(capsule, python.PyCapsule_GetName(capsule)))
+    python.PyCapsule_GetName.restype, python.PyCapsule_GetName.argtypes = (
+        ctypes.c_char_p,
+        [ctypes.py_object],
+    )
+    python.PyCapsule_GetPointer.restype, python.PyCapsule_GetPointer.argtypes = (
+        ctypes.c_void_p,
+        [ctypes.py_object, ctypes.c_char_p],
+    )
+    return ctypes.CFUNCTYPE(None)(
+        python.PyCapsule_GetPointer(capsule, python.PyCapsule_GetName(capsule))
+    )
 
 
 class Backend:
@@ -76,7 +86,9 @@ class Backend:
         """Product of stacked matrices, (S, N, m) and (S, m, n) to (S, N, n); either stack may have length 1."""
         return self.xp.matmul(a, b)
 
-    def accumulate(self, weights: Array, d: Array, h: Array, rate: float, keep: float = 1.0) -> None:
+    def accumulate(
+        self, weights: Array, d: Array, h: Array, rate: float, keep: float = 1.0
+    ) -> None:
         """In place `weights = keep * weights + rate * sum over the batch of d h^T`.
 
         Shapes: weights (S, n_{l+1}, n_l), d (S, N, n_{l+1}), h (S or 1, N, n_l).
@@ -103,7 +115,9 @@ class NumpyBackend(Backend):
         self.here = threading.local()
         self.pool = ThreadPoolExecutor(self.threads, initializer=self.enter)
         self.gemm = blas_routine({"float32": "sgemm", "float64": "dgemm"}[dtype])
-        threadpoolctl.threadpool_limits(1, user_api="blas")  # now that SciPy has loaded its BLAS too
+        threadpoolctl.threadpool_limits(
+            1, user_api="blas"
+        )  # now that SciPy has loaded its BLAS too
         self.number = np.ctypeslib.as_ctypes_type(self.dtype)
 
     def enter(self) -> None:
@@ -135,7 +149,9 @@ class NumpyBackend(Backend):
         self.map(lambda rows: np.matmul(w[:, rows], h, out=out[:, rows]), self.parts(n, count))
         return out.swapaxes(1, 2)
 
-    def accumulate(self, weights: Array, d: Array, h: Array, rate: float, keep: float = 1.0) -> None:
+    def accumulate(
+        self, weights: Array, d: Array, h: Array, rate: float, keep: float = 1.0
+    ) -> None:
         """As in Backend. BLAS adds in place, without a temporary array as large as the weights."""
         count = d.shape[1] * weights[0].size
         if count < LARGE:
@@ -143,16 +159,23 @@ class NumpyBackend(Backend):
         for s in range(len(weights)):
             one = h[s if len(h) > 1 else 0]
             self.map(
-                lambda rows, s=s, one=one: self.gemm_add(weights[s, rows], d[s][:, rows], one, rate, keep),
+                lambda rows, s=s, one=one: self.gemm_add(
+                    weights[s, rows], d[s][:, rows], one, rate, keep
+                ),
                 self.parts(weights.shape[1], count),
             )
 
     def gemm_add(self, w: Array, d: Array, h: Array, rate: float, keep: float) -> None:
         """w = keep * w + rate * d^T h for one seed; BLAS sees Fortran's order, so w^T = keep * w^T + rate * h^T d."""
         (n, m), count = w.shape, len(d)
-        h, d = (x if x.flags.c_contiguous or x.flags.f_contiguous else np.ascontiguousarray(x) for x in (h, d))
+        h, d = (
+            x if x.flags.c_contiguous or x.flags.f_contiguous else np.ascontiguousarray(x)
+            for x in (h, d)
+        )
         plain_h, plain_d = h.flags.c_contiguous, d.flags.c_contiguous
-        integer = [ctypes.c_int(i) for i in (m, n, count, m if plain_h else count, n if plain_d else count)]
+        integer = [
+            ctypes.c_int(i) for i in (m, n, count, m if plain_h else count, n if plain_d else count)
+        ]
         alpha, beta = self.number(rate), self.number(keep)
         rows, columns, inner, leading_h, leading_d = map(ctypes.byref, integer)
         address = [ctypes.c_void_p(x.ctypes.data) for x in (h, d, w)]
@@ -170,11 +193,15 @@ class CupyBackend(Backend):
         try:
             import cupy
         except ImportError:
-            raise UserError("backend=cupy needs CuPy: type `pip install 'fa-run[gpu]'`, or use backend=numpy") from None
+            raise UserError(
+                "backend=cupy needs CuPy: type `pip install 'fa-run[gpu]'`, or use backend=numpy"
+            ) from None
         try:
             cupy.cuda.Device(device).use()
         except cupy.cuda.runtime.CUDARuntimeError as error:
-            raise UserError(f"backend=cupy finds no GPU {device} ({error}): use backend=numpy") from None
+            raise UserError(
+                f"backend=cupy finds no GPU {device} ({error}): use backend=numpy"
+            ) from None
         super().__init__(cupy, dtype)
         self.device = device
 

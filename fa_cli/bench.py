@@ -32,13 +32,17 @@ OURS, BARE, GROWTH = "fa-run", "bare BLAS", "growth"
 def peers(folder: Path) -> list[Path]:
     """The files of a folder whose library is installed; raises UserError where there is no folder."""
     if not folder.is_dir():
-        raise UserError(f"peers={folder}: no such folder; it lies in a checkout of the project; peers=null measures without them")
+        raise UserError(
+            f"peers={folder}: no such folder; it lies in a checkout of the project; peers=null measures without them"
+        )
     found = []
     for path in sorted(folder.glob("with_*.py")):
         if importlib.util.find_spec(path.stem.removeprefix("with_")):
             found.append(path)
         else:
-            terminal.out.print(f"{path.name}: left out, its library is not installed; `make bench` installs it")
+            terminal.out.print(
+                f"{path.name}: left out, its library is not installed; `make bench` installs it"
+            )
     return found
 
 
@@ -54,7 +58,13 @@ def run(config: DictConfig) -> None:
     """`fa-run bench`: check, measure, show and write."""
     cores = usable_cores()
     known = {work.name: work for work in workloads(cores)}
-    chosen = [*known, GROWTH] if config.only is None else [config.only] if isinstance(config.only, str) else list(config.only)
+    chosen = (
+        [*known, GROWTH]
+        if config.only is None
+        else [config.only]
+        if isinstance(config.only, str)
+        else list(config.only)
+    )
     for name in chosen:
         if name not in (*known, GROWTH):
             raise UserError(f"only={name}: choose from: {', '.join([*known, GROWTH])}")
@@ -67,16 +77,25 @@ def run(config: DictConfig) -> None:
         if name == GROWTH:
             grown = growth.measure(config.repeats)
             write_text(folder / "growth.csv", record.csv(grown))
-            draw(folder / "growth.png", (2, 4), (10, 5), lambda axes, grown=grown: growth.draw(grown, axes))
+            draw(
+                folder / "growth.png",
+                (2, 4),
+                (10, 5),
+                lambda axes, grown=grown: growth.draw(grown, axes),
+            )
         else:
-            tables.append(pd.concat([apart(measure, known[name], other, config.repeats) for other in others]))
+            tables.append(
+                pd.concat([apart(measure, known[name], other, config.repeats) for other in others])
+            )
             terminal.tables.print(ratios(tables[-1]))
     write_text(folder / "machine.csv", record.csv(machine(cores)))
     if tables:
         table = pd.concat(tables)
         write_text(folder / "bench.csv", record.csv(table))
         draw(folder / "bench.png", (1, 1), (10, 4.2), lambda axes: bars(table, axes[0, 0]))
-    terminal.out.print(f"{terminal.shown(folder)}  {', '.join(sorted(path.name for path in folder.iterdir()))}")
+    terminal.out.print(
+        f"{terminal.shown(folder)}  {', '.join(sorted(path.name for path in folder.iterdir()))}"
+    )
 
 
 def apart(work: Callable, *arguments) -> pd.DataFrame:
@@ -99,7 +118,12 @@ def measure(work: Workload, peer: Path | None, repeats: int) -> pd.DataFrame:
             train()
             step = (time.perf_counter() - start) / work.steps
             flops = 2 * work.products * work.seeds / step
-            row = {"workload": work.name, "beside": peer.stem if peer else "nobody", "contender": name, "repeat": repeat}
+            row = {
+                "workload": work.name,
+                "beside": peer.stem if peer else "nobody",
+                "contender": name,
+                "repeat": repeat,
+            }
             rows.append(row | {"us_per_step": step * 1e6, "gflops": flops / 1e9})
     return pd.DataFrame(rows)
 
@@ -108,7 +132,10 @@ def competitors(work: Workload, others: Callable | None) -> dict[str, Contender]
     """Those who train this workload, by name, and the limit where products are most of the work."""
     start = given(work)
     contenders = {OURS: ours(work, start)} | (others(work, start) if others else {})
-    if work.batch_size * max(m * n for m, n in pairwise(work.sizes)) >= LARGE and work.batch_size > 1:
+    if (
+        work.batch_size * max(m * n for m, n in pairwise(work.sizes)) >= LARGE
+        and work.batch_size > 1
+    ):
         contenders[BARE] = bare(work, start)
     return contenders
 
@@ -119,7 +146,9 @@ def agree(work: Workload, contenders: dict[str, Contender]) -> None:
     for name, train in contenders.items():
         for mine, other in zip(reference, train(), strict=False):
             if not np.allclose(mine, other, rtol=tolerance, atol=tolerance):
-                raise UserError(f"{name} does not compute the same as {OURS} on {work.name}: off by {np.abs(mine - other).max():.2g}")
+                raise UserError(
+                    f"{name} does not compute the same as {OURS} on {work.name}: off by {np.abs(mine - other).max():.2g}"
+                )
 
 
 def ratios(table: pd.DataFrame) -> Table:
@@ -143,7 +172,10 @@ def medians(table: pd.DataFrame) -> Iterator[tuple[str, float, float, float]]:
 def machine(cores: int) -> pd.DataFrame:
     """What computed, and with which libraries and threads."""
     NumpyBackend("float64")  # limits the threads, as it does in the processes that measure
-    blas = "; ".join(f"{lib['internal_api']} {lib['version']} {lib['num_threads']} thread" for lib in threadpoolctl.threadpool_info())
+    blas = "; ".join(
+        f"{lib['internal_api']} {lib['version']} {lib['num_threads']} thread"
+        for lib in threadpoolctl.threadpool_info()
+    )
     values = {
         "cores": cores,
         "cpu": platform.processor() or platform.machine(),
@@ -156,17 +188,27 @@ def machine(cores: int) -> pd.DataFrame:
 
 def bars(table: pd.DataFrame, axes) -> None:
     """This project's throughput over everybody's, a group of bars for each workload, on a log axis."""
-    names, contenders = list(table["workload"].unique()), [name for name in table["contender"].unique() if name != OURS]
+    names, contenders = (
+        list(table["workload"].unique()),
+        [name for name in table["contender"].unique() if name != OURS],
+    )
     shades = dict(zip(contenders, np.linspace(0.15, 0.8, len(contenders)), strict=True))
     for k, name in enumerate(names):
         rows = [row for row in medians(table[table["workload"] == name]) if row[0] != OURS]
         for j, (contender, _, _, ratio) in enumerate(rows):
             first = contender not in axes.get_legend_handles_labels()[1]
             axes.bar(
-                k + (j - len(rows) / 2) * 0.15, ratio - 1, 0.14, bottom=1, color=str(shades[contender]), label=contender if first else None
+                k + (j - len(rows) / 2) * 0.15,
+                ratio - 1,
+                0.14,
+                bottom=1,
+                color=str(shades[contender]),
+                label=contender if first else None,
             )
     axes.axhline(1, color="tab:green", linewidth=1)
-    axes.set(yscale="log", ylabel=f"throughput of {OURS} / that of others", xticks=range(len(names)))
+    axes.set(
+        yscale="log", ylabel=f"throughput of {OURS} / that of others", xticks=range(len(names))
+    )
     axes.set_xticklabels([name.replace("_", "\n") for name in names])
     axes.legend(frameon=False, ncols=3)
 

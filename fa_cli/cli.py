@@ -20,14 +20,24 @@ from fa_cli import __version__, config, errors
 from fa_cli.data.fetch import SOURCES
 from fa_cli.errors import UserError, suggest
 
-EXTRAS = {"joblib": "joblib", "submitit_local": "slurm", "submitit_slurm": "slurm", "ray": "ray", "optuna": "optuna"}  # their extras
+EXTRAS = {
+    "joblib": "joblib",
+    "submitit_local": "slurm",
+    "submitit_slurm": "slurm",
+    "ray": "ray",
+    "optuna": "optuna",
+}  # their extras
 CONF = str(config.FOLDER)
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="config")
 def train(cfg: DictConfig) -> float:
     """Train what the config says; returns what a sweeper minimises."""
-    from fa_cli import config, errors, experiment  # a launcher may call this function in another process
+    from fa_cli import (
+        config,
+        errors,
+        experiment,
+    )  # a launcher may call this function in another process
 
     config.register()
 
@@ -83,9 +93,13 @@ SUBCOMMANDS = {"plot": plot, "report": report, "runs": runs, "data": data, "benc
 
 def main() -> None:
     """Entry point of `fa-run`: 0 where all went well, 1 after an error that was told in one line, 128 + its number after a signal."""
-    traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"  # Hydra's own switch for those who want to see where
+    traceback = (
+        os.environ.get("HYDRA_FULL_ERROR") == "1"
+    )  # Hydra's own switch for those who want to see where
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are
-    shared = "." if any(word.startswith("hydra/launcher=") for word in sys.argv) else None  # a cluster's nodes share no /tmp
+    shared = (
+        "." if any(word.startswith("hydra/launcher=") for word in sys.argv) else None
+    )  # a cluster's nodes share no /tmp
     handle, tally = tempfile.mkstemp(prefix=".fa-run-", dir=shared)
     os.close(handle)
     os.environ[errors.TALLY], os.environ[errors.COMMAND] = tally, str(os.getpid())
@@ -107,14 +121,22 @@ def main() -> None:
                 errors.complain(text)
         outcomes = [outcome for _, outcome, _ in told]
         if len(outcomes) > 1:
-            print(f"{len(outcomes)} runs: " + ", ".join(f"{count} {outcome}" for outcome, count in Counter(outcomes).items()))
+            print(
+                f"{len(outcomes)} runs: "
+                + ", ".join(f"{count} {outcome}" for outcome, count in Counter(outcomes).items())
+            )
     sys.exit(1 if "failed" in outcomes else 0)
 
 
 def a_person_caused(error: Exception) -> bool:
     """Whether an error is told in one line; any other is a mistake in the code and keeps its traceback."""
     known = (UserError, OSError, MemoryError, HydraException, OmegaConfBaseException)
-    return isinstance(error, known) or lost_a_run(error) or "Config group override" in str(error) or "Unknown plugin class" in str(error)
+    return (
+        isinstance(error, known)
+        or lost_a_run(error)
+        or "Config group override" in str(error)
+        or "Unknown plugin class" in str(error)
+    )
 
 
 def lost_a_run(error: BaseException) -> bool:
@@ -138,7 +160,9 @@ def command(words: list[str]) -> None:
         elif app is runs:
             words = ["csv=true" if word == "--csv" else word for word in words]
     elif words and re.fullmatch(r"[a-z_]+", words[0]):
-        raise UserError(f"no subcommand is called {words[0]!r}: {suggest(words[0], SUBCOMMANDS)}; a run takes key=value words only")
+        raise UserError(
+            f"no subcommand is called {words[0]!r}: {suggest(words[0], SUBCOMMANDS)}; a run takes key=value words only"
+        )
     if words in (["--help"], ["-h"]) and app is train:
         show_help()
         return
@@ -154,7 +178,10 @@ def show_help() -> None:
     with hydra.initialize_config_dir(CONF, version_base="1.3"):
         composed = hydra.compose("config", return_hydra_config=True)
     template = Template(OmegaConf.to_container(composed.hydra.help)["template"])
-    options = {folder.name: sorted(path.stem for path in folder.glob("*.yaml")) for folder in sorted(config.FOLDER.iterdir())}
+    options = {
+        folder.name: sorted(path.stem for path in folder.glob("*.yaml"))
+        for folder in sorted(config.FOLDER.iterdir())
+    }
     groups = "".join(f"{group}: {', '.join(names)}\n" for group, names in options.items() if names)
     keys = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
     print(template.substitute(APP_CONFIG_GROUPS=groups, CONFIG=OmegaConf.to_yaml(keys)))
@@ -168,7 +195,9 @@ def raise_usage(message: str) -> None:
 def named(words: Sequence[str]) -> list[str]:
     """`data mnist` for Hydra: bare words become the list `names`."""
     bare = [word for word in words if re.fullmatch(r"[\w-]+", word) and not word.startswith("-")]
-    return [word for word in words if word not in bare] + ([f"names=[{','.join(bare)}]"] if bare else [])
+    return [word for word in words if word not in bare] + (
+        [f"names=[{','.join(bare)}]"] if bare else []
+    )
 
 
 def complete_here(words: Sequence[str]) -> bool:

@@ -29,23 +29,39 @@ class Path(NamedTuple):
     hidden: bool  # it does so at all
     transposed: bool  # through W_l^T in place of B_l
     direct: bool  # from the output in place of the next layer
-    passed: Callable[[dict], bool]  # with phi' of the layer that it comes from, given the rule's options
+    passed: Callable[
+        [dict], bool
+    ]  # with phi' of the layer that it comes from, given the rule's options
 
 
 PATHS = {
     bp: Path(hidden=True, transposed=True, direct=False, passed=lambda options: True),
-    fa: Path(hidden=True, transposed=False, direct=False, passed=lambda options: options["derivative"] == "passed"),
-    dfa: Path(hidden=True, transposed=False, direct=True, passed=lambda options: options["derivative"] == "passed"),
+    fa: Path(
+        hidden=True,
+        transposed=False,
+        direct=False,
+        passed=lambda options: options["derivative"] == "passed",
+    ),
+    dfa: Path(
+        hidden=True,
+        transposed=False,
+        direct=True,
+        passed=lambda options: options["derivative"] == "passed",
+    ),
     shallow: Path(hidden=False, transposed=True, direct=False, passed=lambda options: True),
 }
-KINDS = [ACTIVATIONS[name] for name in ("linear", "logistic", "tanh", "relu", "piecewise_linear")]  # as numbered in kernel.py
+KINDS = [
+    ACTIVATIONS[name] for name in ("linear", "logistic", "tanh", "relu", "piecewise_linear")
+]  # as numbered in kernel.py
 
 
 def covers(config: RunConfig, net: Network, phase, steps: range) -> bool:
     """Whether this loop knows the phase's rule and all of the network, and is the faster way through these steps."""
     known = phase.rule.deltas in PATHS and net.hidden in KINDS and net.output in KINDS
     dense = config.model.name == "rate" and not net.masks and not config.optimizer.momentum
-    small = config.batch_size == 1 or (config.batch_size <= FEW and config.batch_size * net.largest < HEAVY)
+    small = config.batch_size == 1 or (
+        config.batch_size <= FEW and config.batch_size * net.largest < HEAVY
+    )
     long = phase.stop - phase.start >= LONG and len(steps) >= SHORT
     return net.backend.compiled and known and dense and small and long
 
@@ -55,13 +71,23 @@ def learn(net: Network, data, phase, steps: range, rates: np.ndarray, keeps: np.
     from fa_cli import kernel  # Numba takes a while to import
 
     path, seeds, last = PATHS[phase.rule.deltas], len(net.weights[0]), net.depth - 1
-    learns = np.array([l not in phase.frozen and (path.hidden or l == last) for l in range(net.depth)])
+    learns = np.array(
+        [l not in phase.frozen and (path.hidden or l == last) for l in range(net.depth)]
+    )
 
     def learn_part(part: slice) -> None:
         some, batch = net.of(part), data.batch(steps.start, len(steps), part)
         weights = tuple(widened(transpose(w)) for w in some.weights)
-        biases = tuple(map(widened, some.biases)) if some.biases else tuple(np.zeros(w[:, 0].shape, w.dtype) for w in weights)
-        back = weights[1:] if path.transposed else tuple(widened(some.feedback[l]) for l in range(1, net.depth))
+        biases = (
+            tuple(map(widened, some.biases))
+            if some.biases
+            else tuple(np.zeros(w[:, 0].shape, w.dtype) for w in weights)
+        )
+        back = (
+            weights[1:]
+            if path.transposed
+            else tuple(widened(some.feedback[l]) for l in range(1, net.depth))
+        )
         examples = np.ascontiguousarray(batch.x), np.ascontiguousarray(batch.target)
         kernel.learn(
             *examples, weights, biases, net.biases is not None, back or weights, path.transposed, path.direct, path.passed(phase.options),

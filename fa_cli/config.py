@@ -19,16 +19,43 @@ from fa_cli.models import MODELS
 from fa_cli.network import ACTIVATIONS
 from fa_cli.probes import METRICS
 from fa_cli.rules import RULES, load_rules
-from fa_cli.schema import BackendConfig, DatasetConfig, ModelConfig, PhaseConfig, RuleConfig, RunConfig, per_layer
+from fa_cli.schema import (
+    BackendConfig,
+    DatasetConfig,
+    ModelConfig,
+    PhaseConfig,
+    RuleConfig,
+    RunConfig,
+    per_layer,
+)
 from fa_cli.spiking import check_spiking
 
 HERE = Path(__file__).parent
-FOLDER = HERE / "conf" if (HERE / "conf").is_dir() else HERE.parent / "conf"  # in a wheel, or beside the package in a checkout
+FOLDER = (
+    HERE / "conf" if (HERE / "conf").is_dir() else HERE.parent / "conf"
+)  # in a wheel, or beside the package in a checkout
 
-NAMED_APART = ("experiment", "sweep", "outputs", "data_dir", "resume", "rule")  # overrides that a run's folder does not repeat
-WITH_OPTIONS = {"model": ModelConfig, "rule": RuleConfig, "dataset": DatasetConfig, "backend": BackendConfig}
+NAMED_APART = (
+    "experiment",
+    "sweep",
+    "outputs",
+    "data_dir",
+    "resume",
+    "rule",
+)  # overrides that a run's folder does not repeat
+WITH_OPTIONS = {
+    "model": ModelConfig,
+    "rule": RuleConfig,
+    "dataset": DatasetConfig,
+    "backend": BackendConfig,
+}
 INFINITY = float("inf")
-KINDS = {"integer": "a whole number", "float": "a number", "bool": "true or false", "boolean": "true or false"}
+KINDS = {
+    "integer": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "boolean": "true or false",
+}
 RANGES = {  # key: least, most, and whether the least itself is allowed
     "steps": (1, INFINITY, True),
     "epochs": (0, INFINITY, False),
@@ -80,7 +107,11 @@ def run_name(*, _root_: DictConfig) -> str:
     typed = [word.lstrip("+") for word in _root_.hydra.overrides.task]
     differing = sorted(word for word in typed if re.split("[=@]", word)[0] not in NAMED_APART)
     name = ",".join([f"rule={_root_.rule.name}", *differing]).replace("/", "_").replace(" ", "")
-    return name if len(name) <= 200 else f"{name[:180]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    return (
+        name
+        if len(name) <= 200
+        else f"{name[:180]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    )
 
 
 def resolve(composed: DictConfig, typed: Sequence[str]) -> dict:
@@ -91,11 +122,19 @@ def resolve(composed: DictConfig, typed: Sequence[str]) -> dict:
         raise UserError(explain(error)) from None
     for key in (known.name for known in fields(RunConfig)):
         if key not in plain:
-            raise UserError(f"the run has no {key}: take ~{key} away, or give it a value in your YAML file")
+            raise UserError(
+                f"the run has no {key}: take ~{key} away, or give it a value in your YAML file"
+            )
     for group in WITH_OPTIONS:
         if not isinstance(plain[group], dict):
-            raise UserError(f"{group}={plain[group]}: expected a group, such as {group}=NAME; `fa-run --help` lists the names")
-    given = [key for key in ("steps", "epochs") if any(word.lstrip("+").startswith(f"{key}=") for word in typed)]
+            raise UserError(
+                f"{group}={plain[group]}: expected a group, such as {group}=NAME; `fa-run --help` lists the names"
+            )
+    given = [
+        key
+        for key in ("steps", "epochs")
+        if any(word.lstrip("+").startswith(f"{key}=") for word in typed)
+    ]
     if len(given) == 1:
         plain["epochs" if given == ["steps"] else "steps"] = None
     if (plain["steps"] is None) == (plain["epochs"] is None) and not plain["phases"]:
@@ -108,17 +147,25 @@ def check(plain: Mapping) -> RunConfig:
     plain = {**plain}
     allowed = {
         "model": MODELS.find(name_in(plain, "model")).options,
-        "rule": {key: kind for name in rules_of(plain) for key, kind in RULES.find(name).options.items()},
+        "rule": {
+            key: kind for name in rules_of(plain) for key, kind in RULES.find(name).options.items()
+        },
         "dataset": DATASETS.find(name_in(plain, "dataset")).options,
         "backend": options_of(BACKENDS.find(name_in(plain, "backend"))),
     }
     for group, schema in WITH_OPTIONS.items():
         known = {field.name for field in fields(schema)} - {"options"}
         extra = {key: value for key, value in plain[group].items() if key not in known}
-        options = {key: option(f"{group}.{key}", value, allowed[group]) for key, value in extra.items()}
+        options = {
+            key: option(f"{group}.{key}", value, allowed[group]) for key, value in extra.items()
+        }
         for key in allowed[group].keys() - options.keys():
-            raise UserError(f"{group}={plain[group]['name']} needs {group}.{key}: add it to its YAML file, or type +{group}.{key}=...")
-        plain[group] = {key: value for key, value in plain[group].items() if key in known} | {"options": options}
+            raise UserError(
+                f"{group}={plain[group]['name']} needs {group}.{key}: add it to its YAML file, or type +{group}.{key}=..."
+            )
+        plain[group] = {key: value for key, value in plain[group].items() if key in known} | {
+            "options": options
+        }
     try:
         config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(RunConfig), plain))
     except OmegaConfBaseException as error:
@@ -138,12 +185,19 @@ def name_in(plain: Mapping, group: str) -> str:
 def rules_of(plain: Mapping) -> list[str]:
     """The rules of a run: its own, and those of its phases."""
     phases = plain["phases"] if isinstance(plain["phases"], list) else []
-    return [name_in(plain, "rule"), *(phase["rule"] for phase in phases if isinstance(phase, dict) and phase.get("rule"))]
+    return [
+        name_in(plain, "rule"),
+        *(phase["rule"] for phase in phases if isinstance(phase, dict) and phase.get("rule")),
+    ]
 
 
 def options_of(backend: type) -> dict[str, type]:
     """The keyword options of a backend's constructor."""
-    return {key: kind for key, kind in backend.__init__.__annotations__.items() if key not in ("dtype", "return")}
+    return {
+        key: kind
+        for key, kind in backend.__init__.__annotations__.items()
+        if key not in ("dtype", "return")
+    }
 
 
 def option(key: str, value: Any, allowed: Mapping[str, Any]) -> Any:
@@ -151,7 +205,9 @@ def option(key: str, value: Any, allowed: Mapping[str, Any]) -> Any:
     group, name = key.split(".", 1)
     if name not in allowed:
         common = {field.name for field in fields(WITH_OPTIONS[group])} - {"options"}
-        raise UserError(f"no key is called {key}: {suggest(key, [f'{group}.{known}' for known in {*allowed, *common}])}")
+        raise UserError(
+            f"no key is called {key}: {suggest(key, [f'{group}.{known}' for known in {*allowed, *common}])}"
+        )
     kind = allowed[name]
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
@@ -160,12 +216,16 @@ def option(key: str, value: Any, allowed: Mapping[str, Any]) -> Any:
         if not is_number(value) or value <= 0:
             raise UserError(f"{key}={value}: expected a number above 0")
     elif kind in (int, int | None):
-        if not (isinstance(value, int) and not isinstance(value, bool) and value >= 0) and not (value is None and kind is not int):
+        if not (isinstance(value, int) and not isinstance(value, bool) and value >= 0) and not (
+            value is None and kind is not int
+        ):
             raise UserError(f"{key}={value}: expected a whole number of at least 0")
     elif kind is bool:
         if not isinstance(value, bool):
             raise UserError(f"{key}={value}: expected true or false")
-    elif kind == list[float] and not (isinstance(value, list) and len(value) == 2 and all(map(is_number, value))):
+    elif kind == list[float] and not (
+        isinstance(value, list) and len(value) == 2 and all(map(is_number, value))
+    ):
         raise UserError(f"{key}={value}: expected two numbers, such as [0,1]")
     return value
 
@@ -177,7 +237,9 @@ def is_number(value: Any) -> bool:
 
 def is_pair(value: Any) -> bool:
     """Whether a value is a list of two numbers of at least 0."""
-    return isinstance(value, list) and len(value) == 2 and all(is_number(v) and v >= 0 for v in value)
+    return (
+        isinstance(value, list) and len(value) == 2 and all(is_number(v) and v >= 0 for v in value)
+    )
 
 
 def check_values(config: RunConfig) -> None:
@@ -186,18 +248,26 @@ def check_values(config: RunConfig) -> None:
         value = lookup(config, key)
         if value is not None and not (least < value < most or (inclusive and value == least)):
             bound = f"at least {least}" if inclusive else f"above {least}"
-            raise UserError(f"{key}={value}: expected a number {bound}{f' and below {most}' if most < INFINITY else ''}")
+            raise UserError(
+                f"{key}={value}: expected a number {bound}{f' and below {most}' if most < INFINITY else ''}"
+            )
     for key, known in CHOICES.items():
         if lookup(config, key) not in known:
-            raise UserError(f"{key}={lookup(config, key)}: {suggest(str(lookup(config, key)), known)}")
+            raise UserError(
+                f"{key}={lookup(config, key)}: {suggest(str(lookup(config, key)), known)}"
+            )
     for name in config.record.metrics:
         METRICS.find(name)
     sizes = config.model.sizes
     if len(sizes) < 2 or not all(is_number(size) and size >= 1 for size in sizes):
-        raise UserError(f"model.sizes={sizes}: expected at least two layers of at least one unit each, such as [30,20,10]")
+        raise UserError(
+            f"model.sizes={sizes}: expected at least two layers of at least one unit each, such as [30,20,10]"
+        )
     for key in ("model.sparsity", "rule.feedback_sparsity"):
         value = lookup(config, key)
-        if not all(is_number(v) and 0 <= v < 1 for v in (value if isinstance(value, list) else [value])):
+        if not all(
+            is_number(v) and 0 <= v < 1 for v in (value if isinstance(value, list) else [value])
+        ):
             raise UserError(f"{key}={value}: expected fractions from 0 to below 1")
     per_layer("model.weight_scale", config.model.weight_scale, range(len(sizes) - 1))
     if not all(map(is_pair, config.optimizer.schedule)):
@@ -214,9 +284,13 @@ def check_phase(index: int, phase: PhaseConfig, layers: int) -> None:
     if (phase.steps is None) == (phase.epochs is None):
         raise UserError(f"phases[{index}]: give its length as one of steps and epochs")
     if (phase.steps or phase.epochs) <= 0:
-        raise UserError(f"phases[{index}]: its length is {phase.steps or phase.epochs}, expected a number above 0")
+        raise UserError(
+            f"phases[{index}]: its length is {phase.steps or phase.epochs}, expected a number above 0"
+        )
     if not all(is_number(l) and 0 <= l < layers for l in phase.freeze):
-        raise UserError(f"phases[{index}].freeze={phase.freeze}: expected layers of weights from 0 to {layers - 1}")
+        raise UserError(
+            f"phases[{index}].freeze={phase.freeze}: expected layers of weights from 0 to {layers - 1}"
+        )
 
 
 def seeds_of(config: RunConfig) -> list[int]:
@@ -224,9 +298,13 @@ def seeds_of(config: RunConfig) -> list[int]:
     seeds = config.seeds
     if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds > 0:
         return list(range(seeds))
-    whole = isinstance(seeds, list) and all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in seeds)
+    whole = isinstance(seeds, list) and all(
+        isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in seeds
+    )
     if not whole or not seeds or len(set(seeds)) < len(seeds):
-        raise UserError(f"seeds={seeds}: expected a number of seeds such as 20, or a list of different ones such as [3,7]")
+        raise UserError(
+            f"seeds={seeds}: expected a number of seeds such as 20, or a list of different ones such as [3,7]"
+        )
     return seeds
 
 
@@ -243,7 +321,9 @@ def explain(error: OmegaConfBaseException) -> str:
     if isinstance(error, ConfigKeyError):
         return f"no key is called {key}: {suggest(key, known_keys())}"
     first = str(error).splitlines()[0]
-    if found := re.match(r"Value '(.*)' of type '.*' (?:could not be converted to|is not a.*?) (\w+)", first):
+    if found := re.match(
+        r"Value '(.*)' of type '.*' (?:could not be converted to|is not a.*?) (\w+)", first
+    ):
         return f"{key}={found[1]}: expected {KINDS.get(found[2].lower(), found[2])}"
     return f"{key}: {first}" if key else first
 
@@ -259,4 +339,8 @@ def known_keys() -> list[str]:
                 keys += walk(value, f"{prefix}{name}.")
         return keys
 
-    return [key for key in walk(OmegaConf.to_container(OmegaConf.structured(RunConfig)), "") if not key.endswith("options")]
+    return [
+        key
+        for key in walk(OmegaConf.to_container(OmegaConf.structured(RunConfig)), "")
+        if not key.endswith("options")
+    ]

@@ -6,7 +6,10 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-TALLY, COMMAND = "FA_RUN_TALLY", "FA_RUN_COMMAND"  # environment: file with a line for each run of a command; the command's process
+TALLY, COMMAND = (
+    "FA_RUN_TALLY",
+    "FA_RUN_COMMAND",
+)  # environment: file with a line for each run of a command; the command's process
 FEW = 16  # names that one line can list
 
 
@@ -27,7 +30,9 @@ def suggest(word: str, known: Iterable[str]) -> str:
     known = sorted(known)
     near = difflib.get_close_matches(word, known, n=1)
     if len(known) > FEW:
-        return f"did you mean {near[0]!r}?" if near else f"choose one such as {', '.join(known[:5])}"
+        return (
+            f"did you mean {near[0]!r}?" if near else f"choose one such as {', '.join(known[:5])}"
+        )
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"{hint}choose from: {', '.join(known)}"
 

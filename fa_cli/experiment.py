@@ -42,15 +42,32 @@ def run(composed: DictConfig) -> float:
         plain = resolve(composed, typed)
         config, identity = check(plain), record.identity(plain)
         if config.resume and record.finished(folder, identity):
-            return tell(hydra, folder, record.summarise(record.load(folder).metrics), None, "finished before")
+            return tell(
+                hydra,
+                folder,
+                record.summarise(record.load(folder).metrics),
+                None,
+                "finished before",
+            )
         with locked(folder) as alone:
             if not alone:
-                terminal.out.print(f"{terminal.shown(folder)}  is being trained by another process: left to it")
+                terminal.out.print(
+                    f"{terminal.shown(folder)}  is being trained by another process: left to it"
+                )
                 tally("in training elsewhere")
                 return float("inf")
             if config.resume and record.finished(folder, identity):  # by now
-                return tell(hydra, folder, record.summarise(record.load(folder).metrics), None, "finished before")
-            texts = {"config.yaml": OmegaConf.to_yaml(composed), "overrides.yaml": OmegaConf.to_yaml(typed)}
+                return tell(
+                    hydra,
+                    folder,
+                    record.summarise(record.load(folder).metrics),
+                    None,
+                    "finished before",
+                )
+            texts = {
+                "config.yaml": OmegaConf.to_yaml(composed),
+                "overrides.yaml": OmegaConf.to_yaml(typed),
+            }
             return tell(hydra, folder, *run_in(folder, config, identity, texts), "trained")
     except UserError:
         with contextlib.suppress(OSError):
@@ -58,7 +75,9 @@ def run(composed: DictConfig) -> float:
         raise
 
 
-def tell(hydra: DictConfig, folder: Path, summary: pd.DataFrame, seconds: float | None, outcome: str) -> float:
+def tell(
+    hydra: DictConfig, folder: Path, summary: pd.DataFrame, seconds: float | None, outcome: str
+) -> float:
     """Show a finished run, count it, and return its final error or loss."""
     terminal.show_summary(folder, summary, seconds)
     if hydra.mode == RunMode.RUN:
@@ -68,30 +87,51 @@ def tell(hydra: DictConfig, folder: Path, summary: pd.DataFrame, seconds: float 
     return next((float(final[name]) for name in terminal.SHOWN if name in final), float("inf"))
 
 
-def run_in(folder: Path, config: RunConfig, identity: Mapping, texts: Mapping[str, str]) -> tuple[pd.DataFrame, float]:
+def run_in(
+    folder: Path, config: RunConfig, identity: Mapping, texts: Mapping[str, str]
+) -> tuple[pd.DataFrame, float]:
     """Train a checked config and write its results into `folder`; returns their summary and the seconds that training took."""
     seeds, sizes = seeds_of(config), config.model.sizes
     backend = BACKENDS[config.backend.name](config.dtype, **config.backend.options)
     population = config.model.options.get("population", 1)
-    setting = Setting(seeds, sizes[0], sizes[-1], config.batch_size, config.record.examples, backend, config.data_dir, population)
+    setting = Setting(
+        seeds,
+        sizes[0],
+        sizes[-1],
+        config.batch_size,
+        config.record.examples,
+        backend,
+        config.data_dir,
+        population,
+    )
     data = DATASETS[config.dataset.name].open(setting, **config.dataset.options)
     net = MODELS[config.model.name].build(config.model, backend, seeds)
     if config.model.name == "spiking":
         check_images(data.probe.x, config.record.metrics)
     phases = plan(config, data.steps_per_epoch, backend, seeds)
-    recorder = record.Recorder(config, folder, identity, seeds, phases[-1].stop, data.steps_per_epoch)
-    before, made_by = receptive_fields(net, config, seeds), manifest(backend, data)  # the code may be edited while it trains
+    recorder = record.Recorder(
+        config, folder, identity, seeds, phases[-1].stop, data.steps_per_epoch
+    )
+    before, made_by = (
+        receptive_fields(net, config, seeds),
+        manifest(backend, data),
+    )  # the code may be edited while it trains
     try:
         train(config, net, data, phases, seeds, recorder)
     except UserError as error:
         recorder.fail(error)
         raise
-    fields = {f"receptive_fields_{when}": kept for when, kept in (("before", before), ("after", receptive_fields(net, config, seeds)))}
+    fields = {
+        f"receptive_fields_{when}": kept
+        for when, kept in (("before", before), ("after", receptive_fields(net, config, seeds)))
+    }
     arrays = fields if config.record.receptive_fields else {}
     return recorder.finish(arrays, texts, made_by), recorder.elapsed()
 
 
-def plan(config: RunConfig, steps_per_epoch: int | None, backend: Backend, seeds: list[int]) -> list[Phase]:
+def plan(
+    config: RunConfig, steps_per_epoch: int | None, backend: Backend, seeds: list[int]
+) -> list[Phase]:
     """The phases of a run, one after the other; a plain run is a single phase."""
     whole = [config] if not config.phases else config.phases
     phases, start = [], 0
@@ -112,7 +152,9 @@ def length(steps: int | None, epochs: float | None, steps_per_epoch: int | None)
     if steps is not None:
         return steps
     if steps_per_epoch is None:
-        raise UserError("epochs: this dataset is an endless stream without epochs: type steps=N in place of epochs")
+        raise UserError(
+            "epochs: this dataset is an endless stream without epochs: type steps=N in place of epochs"
+        )
     return max(1, round(epochs * steps_per_epoch))
 
 
@@ -126,10 +168,13 @@ def receptive_fields(net: Network, config: RunConfig, seeds: list[int]) -> np.nd
 def manifest(backend: Backend, data) -> dict:
     """Where results came from: versions, commit, data, device."""
     blas = [
-        f"{library['internal_api']} {library['version']}" for library in threadpoolctl.threadpool_info() if library["user_api"] == "blas"
+        f"{library['internal_api']} {library['version']}"
+        for library in threadpoolctl.threadpool_info()
+        if library["user_api"] == "blas"
     ]
     return {
-        "versions": {"python": platform.python_version()} | {package: version(package) for package in PACKAGES},
+        "versions": {"python": platform.python_version()}
+        | {package: version(package) for package in PACKAGES},
         "commit": commit(),
         "data": data.checksums,
         "backend": type(backend).__name__.removesuffix("Backend").lower(),
@@ -142,11 +187,15 @@ def commit() -> str | None:
     """The git commit of the code that runs, with `+` where files were changed since; None outside a checkout."""
 
     def git(*words: str) -> str:
-        return subprocess.run(["git", *words], cwd=Path(__file__).parent, check=True, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            ["git", *words], cwd=Path(__file__).parent, check=True, capture_output=True, text=True
+        ).stdout.strip()
 
     try:
         if not Path(git("rev-parse", "--show-toplevel"), "fa_cli").samefile(Path(__file__).parent):
             return None
-        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--", "fa_cli", "conf") else "")
+        return git("rev-parse", "HEAD") + (
+            "+" if git("status", "--porcelain", "--", "fa_cli", "conf") else ""
+        )
     except (OSError, subprocess.CalledProcessError):
         return None

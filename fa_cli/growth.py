@@ -11,7 +11,9 @@ from fa_cli.workloads import Workload, given, ours
 
 BASE = Workload("growth", (100, 256, 256, 10), "logistic", "logistic", 4, 20, 0, "float32")
 EXAMPLES = 1000  # of each seed
-GROWN: dict[str, tuple[list[int], Callable[[int], Workload]]] = {  # values, and the base with that value
+GROWN: dict[
+    str, tuple[list[int], Callable[[int], Workload]]
+] = {  # values, and the base with that value
     "width": ([64, 128, 256, 512, 1024, 2048], lambda n: BASE._replace(sizes=(100, n, n, 10))),
     "depth": ([1, 2, 4, 8, 16], lambda n: BASE._replace(sizes=(100, *[256] * n, 10))),
     "seeds": ([1, 2, 4, 8, 16, 32], lambda n: BASE._replace(seeds=n)),
@@ -38,7 +40,14 @@ def measure(repeats: int) -> pd.DataFrame:
                 train()
                 seconds.append(time.perf_counter() - start)
             microseconds = np.median(seconds) / (EXAMPLES * work.seeds) * 1e6
-            rows.append({"varied": varied, "value": value, "us_per_example": microseconds, "peak_mb": peak / 1e6})
+            rows.append(
+                {
+                    "varied": varied,
+                    "value": value,
+                    "us_per_example": microseconds,
+                    "peak_mb": peak / 1e6,
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -51,7 +60,11 @@ def slope(x: np.ndarray, y: np.ndarray) -> float:
 def draw(table: pd.DataFrame, axes: np.ndarray) -> None:
     """A column of panels for each thing that is varied: time above, memory below, with slopes; `axes` is (2, 4)."""
     for column, (varied, rows) in zip(axes.T, table.groupby("varied", sort=False), strict=True):
-        for ax, (name, label) in zip(column, [("us_per_example", "µs per example and seed"), ("peak_mb", "peak memory, MB")], strict=True):
+        for ax, (name, label) in zip(
+            column,
+            [("us_per_example", "µs per example and seed"), ("peak_mb", "peak memory, MB")],
+            strict=True,
+        ):
             x, y = rows["value"].to_numpy(), rows[name].to_numpy()
             ax.loglog(x, y, "o-", color="tab:green", markersize=4)
             ax.set_title(f"slope {slope(x, y):.2f}", fontsize=9)

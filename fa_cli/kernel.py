@@ -10,10 +10,19 @@ import numpy as np
 from numba import njit
 
 LINEAR, LOGISTIC, TANH, RELU, PIECEWISE_LINEAR = range(5)
-FAST = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz", "arcp"}}
-EXACT = FAST | {"fastmath": False}  # said outright, or Numba compiles a function as fast as the one that calls it
+FAST = {
+    "nogil": True,
+    "cache": True,
+    "error_model": "numpy",
+    "fastmath": {"reassoc", "contract", "nsz", "arcp"},
+}
+EXACT = FAST | {
+    "fastmath": False
+}  # said outright, or Numba compiles a function as fast as the one that calls it
 
-ROUND = 1.5 * 2**52  # adding it rounds a double to a whole number, which then stands in its last bits
+ROUND = (
+    1.5 * 2**52
+)  # adding it rounds a double to a whole number, which then stands in its last bits
 LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 TAYLOR = tuple(1 / factorial(n) for n in range(13, -1, -1))
 
@@ -108,7 +117,22 @@ def add(weights, d, h, rate) -> None:
 
 
 @njit(**FAST)
-def learn(x, target, weights, biases, biased, back, transposed, direct, passed, hidden, output, learns, rates, keeps) -> None:
+def learn(
+    x,
+    target,
+    weights,
+    biases,
+    biased,
+    back,
+    transposed,
+    direct,
+    passed,
+    hidden,
+    output,
+    learns,
+    rates,
+    keeps,
+) -> None:
     """All steps of all seeds, in place.
 
     x, target: (S or 1, T N, n), the batches of T steps one after the other. weights: (S, n_l, n_{l+1}), each W_l transposed. back: for
@@ -136,7 +160,14 @@ def learn(x, target, weights, biases, biased, back, transposed, direct, passed, 
                 for j in range(inputs.shape[1]):
                     h[0, n, j] = inputs[t * count + n, j]
             for l in range(depth):
-                forward(h[l], weights[l][s], scale[l], biases[l][s], output if l == depth - 1 else hidden, h[l + 1])
+                forward(
+                    h[l],
+                    weights[l][s],
+                    scale[l],
+                    biases[l][s],
+                    output if l == depth - 1 else hidden,
+                    h[l + 1],
+                )
 
             for n in range(count):
                 for j in range(targets.shape[1]):
@@ -144,7 +175,12 @@ def learn(x, target, weights, biases, biased, back, transposed, direct, passed, 
             times_slope(delta[depth], output, h[depth], targets.shape[1], d[depth])
             for l in range(depth - 1, lowest, -1):
                 source, matrix = depth if direct else l + 1, back[l - 1][s]
-                backward((d if passed else delta)[source], matrix, scale[l] if transposed else 1.0, delta[l])
+                backward(
+                    (d if passed else delta)[source],
+                    matrix,
+                    scale[l] if transposed else 1.0,
+                    delta[l],
+                )
                 times_slope(delta[l], hidden, h[l], matrix.shape[0], d[l])
 
             for l in range(lowest, depth):

@@ -36,11 +36,18 @@ def logistic(xp, a: Array) -> Array:
 
 
 ACTIVATIONS["linear"] = Activation(lambda xp, a: a, lambda xp, h: 1.0)
-ACTIVATIONS["logistic"] = Activation(logistic, lambda xp, h: xp.multiply(slope := 1 - h, h, out=slope))
-ACTIVATIONS["tanh"] = Activation(lambda xp, a: xp.tanh(a, out=a), lambda xp, h: xp.subtract(1, slope := h * h, out=slope))
-ACTIVATIONS["relu"] = Activation(lambda xp, a: xp.maximum(a, 0, out=a), lambda xp, h: (h > 0).astype(h.dtype))
+ACTIVATIONS["logistic"] = Activation(
+    logistic, lambda xp, h: xp.multiply(slope := 1 - h, h, out=slope)
+)
+ACTIVATIONS["tanh"] = Activation(
+    lambda xp, a: xp.tanh(a, out=a), lambda xp, h: xp.subtract(1, slope := h * h, out=slope)
+)
+ACTIVATIONS["relu"] = Activation(
+    lambda xp, a: xp.maximum(a, 0, out=a), lambda xp, h: (h > 0).astype(h.dtype)
+)
 ACTIVATIONS["piecewise_linear"] = Activation(  # Supp. Note 5, eq. (1)
-    lambda xp, a: xp.maximum(a, a / 20, out=a), lambda xp, h: xp.where(h > 0, h.dtype.type(1), h.dtype.type(1 / 20))
+    lambda xp, a: xp.maximum(a, a / 20, out=a),
+    lambda xp, h: xp.where(h > 0, h.dtype.type(1), h.dtype.type(1 / 20)),
 )
 
 
@@ -51,7 +58,9 @@ class Signals(NamedTuple):
     slopes: list[Array]  # phi'(a_l) for l = 1 .. L; slopes[0] is None
     target: Array  # y*, (S, N, n_L)
     error: Array  # e = y* - y, (S, N, n_L); in a network whose feedback neurons integrate, what those of the output send
-    settle: Callable[[int, Array], Array] = lambda l, arriving: arriving  # (l, what arrives at layer l) -> delta_l
+    settle: Callable[[int, Array], Array] = lambda l, arriving: (
+        arriving
+    )  # (l, what arrives at layer l) -> delta_l
 
 
 @dataclass
@@ -64,8 +73,12 @@ class Network:
     output: Activation
     weights: list[Array]  # W_l, (S, n_{l+1}, n_l), l = 0 .. L-1
     biases: list[Array] | None  # b_l, (S, n_{l+1})
-    masks: dict[int, Array] = field(default_factory=dict)  # 0 where a synapse of W_l is absent, as W_l; sparse layers only
-    feedback: dict[int, Array] = field(default_factory=dict)  # B_l by the layer l that it feeds, (S, n_l, ...)
+    masks: dict[int, Array] = field(
+        default_factory=dict
+    )  # 0 where a synapse of W_l is absent, as W_l; sparse layers only
+    feedback: dict[int, Array] = field(
+        default_factory=dict
+    )  # B_l by the layer l that it feeds, (S, n_l, ...)
     updates: ClassVar[int] = 1  # of the parameters in a training step
 
     @property
@@ -130,7 +143,10 @@ def observe(net: Network, x: Array, target: Array) -> Signals:
     """Forward pass of a batch and its error, e = y* - y."""
     activations = forward(net, x)
     xp, last = net.backend.xp, net.depth
-    slopes = [None] + [(net.output if l == last else net.hidden).slope(xp, activations[l]) for l in range(1, last + 1)]
+    slopes = [None] + [
+        (net.output if l == last else net.hidden).slope(xp, activations[l])
+        for l in range(1, last + 1)
+    ]
     return Signals(activations, slopes, target, target - activations[-1])
 
 
@@ -138,12 +154,20 @@ def build(model: ModelConfig, backend: Backend, seeds: Sequence[int]) -> Network
     """The networks of all seeds at the start of learning, each drawn from its own streams."""
     sizes, layers = model.sizes, range(len(model.sizes) - 1)
     shapes = {l: (sizes[l + 1], sizes[l]) for l in layers}
-    masks = draw_masks("weight_mask", shapes, per_layer("model.sparsity", model.sparsity, layers), seeds)
+    masks = draw_masks(
+        "weight_mask", shapes, per_layer("model.sparsity", model.sparsity, layers), seeds
+    )
     scales = per_layer("model.weight_scale", model.weight_scale, layers)
     weights = draw("weights", shapes, scales, model.weight_distribution, seeds)
     weights |= literal("model.weights", model.weights, shapes, seeds)
     weights = {l: weights[l] * masks[l] if l in masks else weights[l] for l in layers}
-    biases = draw("biases", {l: (sizes[l + 1],) for l in layers}, dict.fromkeys(layers, model.bias_scale), "uniform", seeds)
+    biases = draw(
+        "biases",
+        {l: (sizes[l + 1],) for l in layers},
+        dict.fromkeys(layers, model.bias_scale),
+        "uniform",
+        seeds,
+    )
     return Network(
         backend=backend,
         sizes=sizes,
@@ -155,29 +179,46 @@ def build(model: ModelConfig, backend: Backend, seeds: Sequence[int]) -> Network
     )
 
 
-def build_feedback(config: RuleConfig, shapes: Mapping[int, tuple], backend: Backend, seeds: Sequence[int]) -> dict[int, Array]:
+def build_feedback(
+    config: RuleConfig, shapes: Mapping[int, tuple], backend: Backend, seeds: Sequence[int]
+) -> dict[int, Array]:
     """The fixed random feedback matrices B_l of all seeds, by the hidden layer l that each feeds; `shapes` as the rule says."""
     if not shapes:
         return {}
     scales = per_layer("rule.feedback_scale", config.feedback_scale, shapes)
     feedback = draw("feedback", shapes, scales, config.feedback_distribution, seeds)
     feedback |= literal("rule.feedback", config.feedback, shapes, seeds)
-    masks = draw_masks("feedback_mask", shapes, per_layer("rule.feedback_sparsity", config.feedback_sparsity, shapes), seeds)
-    return {l: backend.to_device(feedback[l] * masks[l] if l in masks else feedback[l]) for l in shapes}
+    masks = draw_masks(
+        "feedback_mask",
+        shapes,
+        per_layer("rule.feedback_sparsity", config.feedback_sparsity, shapes),
+        seeds,
+    )
+    return {
+        l: backend.to_device(feedback[l] * masks[l] if l in masks else feedback[l]) for l in shapes
+    }
 
 
-def draw(purpose: str, shapes: Mapping, scales: Mapping, distribution: str, seeds: Sequence[int]) -> dict[int, np.ndarray]:
+def draw(
+    purpose: str, shapes: Mapping, scales: Mapping, distribution: str, seeds: Sequence[int]
+) -> dict[int, np.ndarray]:
     """For each layer l, arrays (S, *shapes[l]): uniform over [-scale, scale], or normal with sd `scale`."""
 
     def one(seed: int, l: int) -> np.ndarray:
         rng = generator(seed, purpose, l)
-        unit = rng.uniform(-1, 1, shapes[l]) if distribution == "uniform" else rng.standard_normal(shapes[l])
+        unit = (
+            rng.uniform(-1, 1, shapes[l])
+            if distribution == "uniform"
+            else rng.standard_normal(shapes[l])
+        )
         return scales[l] * unit
 
     return {l: np.stack([one(seed, l) for seed in seeds]) for l in shapes}
 
 
-def draw_masks(purpose: str, shapes: Mapping, absent: Mapping, seeds: Sequence[int]) -> dict[int, np.ndarray]:
+def draw_masks(
+    purpose: str, shapes: Mapping, absent: Mapping, seeds: Sequence[int]
+) -> dict[int, np.ndarray]:
     """For each layer l with a fraction absent[l] > 0 of its synapses missing: 0 where one is missing, else 1; (S, *shapes[l])."""
 
     def one(seed: int, l: int) -> np.ndarray:
@@ -189,12 +230,16 @@ def draw_masks(purpose: str, shapes: Mapping, absent: Mapping, seeds: Sequence[i
     return {l: np.stack([one(seed, l) for seed in seeds]) for l in shapes if absent[l] > 0}
 
 
-def literal(key: str, matrices: Sequence | None, shapes: Mapping, seeds: Iterable[int]) -> dict[int, np.ndarray]:
+def literal(
+    key: str, matrices: Sequence | None, shapes: Mapping, seeds: Iterable[int]
+) -> dict[int, np.ndarray]:
     """Matrices written out in YAML, the same for every seed; null keeps one random. Raises UserError where a shape does not fit."""
     if matrices is None or not shapes:
         return {}
     if not isinstance(matrices, list) or len(matrices) != len(shapes):
-        raise UserError(f"{key}: expected a list of {len(shapes)} matrices, one for each layer, or null for a random one")
+        raise UserError(
+            f"{key}: expected a list of {len(shapes)} matrices, one for each layer, or null for a random one"
+        )
     result = {}
     for (l, shape), rows in zip(shapes.items(), matrices, strict=True):
         if rows is None:
@@ -202,8 +247,12 @@ def literal(key: str, matrices: Sequence | None, shapes: Mapping, seeds: Iterabl
         try:
             matrix = np.array(rows, dtype=float)
         except (TypeError, ValueError):
-            raise UserError(f"{key}: matrix {l} is not a matrix of numbers: write it as [[row], [row]]") from None
+            raise UserError(
+                f"{key}: matrix {l} is not a matrix of numbers: write it as [[row], [row]]"
+            ) from None
         if matrix.shape != shape:
-            raise UserError(f"{key}: layer {l} needs a {shape[0]} x {shape[1]} matrix, got shape {matrix.shape}")
+            raise UserError(
+                f"{key}: layer {l} needs a {shape[0]} x {shape[1]} matrix, got shape {matrix.shape}"
+            )
         result[l] = np.stack([matrix for _ in seeds])
     return result

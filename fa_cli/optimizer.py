@@ -23,7 +23,9 @@ def resting(net: Network) -> dict[str, Array]:
     return velocity | {f"b{l}": zeros(biases) for l, biases in enumerate(net.biases or [])}
 
 
-def decay(config: OptimizerConfig, rates: np.ndarray, batch_size: int, dtype: np.dtype) -> np.ndarray:
+def decay(
+    config: OptimizerConfig, rates: np.ndarray, batch_size: int, dtype: np.dtype
+) -> np.ndarray:
     """What weight decay leaves of the weights in each of some steps, (T,): 1 - eta * weight_decay for every example of the batch.
 
     What is less than the dtype resolves well is saved up for a later one of these steps, at the latest the last: rounding would

@@ -34,7 +34,11 @@ class View:
     @cached_property
     def delta(self) -> dict[int, Array]:
         """The rule's signals for the hidden layers that learn, (S, N, n_l) by layer."""
-        return {l: delta for l, delta in self.deltas(self.net, self.signals).items() if l < self.net.depth}
+        return {
+            l: delta
+            for l, delta in self.deltas(self.net, self.signals).items()
+            if l < self.net.depth
+        }
 
     @cached_property
     def performance(self) -> dict[str, Array]:
@@ -52,7 +56,13 @@ class View:
             if labels is not None:
                 wrong = wrong + (xp.argmax(y, axis=-1) != labels).sum(axis=1)
         variation = total_squared - (total**2).sum(axis=1) / count
-        return {"squared": squared, "variation": variation, "wrong": wrong, "count": count, "classes": labels is not None}
+        return {
+            "squared": squared,
+            "variation": variation,
+            "wrong": wrong,
+            "count": count,
+            "classes": labels is not None,
+        }
 
 
 def angle(xp, a: Array, b: Array) -> Array:
@@ -80,7 +90,10 @@ def loss(view: View) -> Columns:
 def nse(view: View) -> Columns:
     """Squared error over that of predicting the sample mean. Paper, Methods, "Normalized squared error", eq. (2)-(4)."""
     held = view.performance
-    return {"nse": held["squared"] / view.xp.where(held["variation"] > 0, held["variation"], float("nan"))}
+    return {
+        "nse": held["squared"]
+        / view.xp.where(held["variation"] > 0, held["variation"], float("nan"))
+    }
 
 
 @METRICS.register("test_error")
@@ -94,7 +107,10 @@ def test_error(view: View) -> Columns:
 
 def angles_to(view: View, name: str, reference: dict[int, Array]) -> Columns:
     """Mean over the probe's examples of the angle between the rule's hidden signals and a reference rule's."""
-    return {f"{name}_{l}": angle(view.xp, view.delta[l], reference[l]).mean(axis=-1) for l in sorted(view.delta)}
+    return {
+        f"{name}_{l}": angle(view.xp, view.delta[l], reference[l]).mean(axis=-1)
+        for l in sorted(view.delta)
+    }
 
 
 @METRICS.register("angle_to_bp")
@@ -111,20 +127,27 @@ def angle_to_pbp(view: View) -> Columns:
 
 def forward_and_back(view: View) -> dict[int, tuple[Array, Array]]:
     """(W_l^T, B_l) for the hidden layers l whose B_l has the shape of W_l^T."""
-    pairs = {l: (transpose(view.net.weights[l]), view.net.feedback[l]) for l in sorted(view.net.feedback)}
+    pairs = {
+        l: (transpose(view.net.weights[l]), view.net.feedback[l]) for l in sorted(view.net.feedback)
+    }
     return {l: pair for l, pair in pairs.items() if pair[0].shape == pair[1].shape}
 
 
 @METRICS.register("angle_w_b")
 def angle_w_b(view: View) -> Columns:
     """Angle between W_l^T and B_l, each taken as one vector. Paper, Fig. 5a, blue line."""
-    return {f"angle_w_b_{l}": angle(view.xp, flat(w), flat(b)) for l, (w, b) in forward_and_back(view).items()}
+    return {
+        f"angle_w_b_{l}": angle(view.xp, flat(w), flat(b))
+        for l, (w, b) in forward_and_back(view).items()
+    }
 
 
 @METRICS.register("angle_w_b_unit")
 def angle_w_b_unit(view: View) -> Columns:
     """The same for each hidden unit: column j of W_l and row j of B_l, (S, n_l); kept in arrays.npz. Paper, Fig. 5a."""
-    return {f"angle_w_b_unit_{l}": angle(view.xp, w, b) for l, (w, b) in forward_and_back(view).items()}
+    return {
+        f"angle_w_b_unit_{l}": angle(view.xp, w, b) for l, (w, b) in forward_and_back(view).items()
+    }
 
 
 @METRICS.register("weights")
@@ -132,7 +155,9 @@ def weights(view: View) -> Columns:
     """All elements of W_l, row by row, (S, n_{l+1} n_l), of b_l and of B_l; kept in arrays.npz. For small networks (Supp. Fig. 7, 10)."""
     forward = {f"weights_{l}": flat(w).copy() for l, w in enumerate(view.net.weights)}
     biases = {f"biases_{l}": b.copy() for l, b in enumerate(view.net.biases or [])}
-    return forward | biases | {f"feedback_{l}": flat(b) for l, b in sorted(view.net.feedback.items())}
+    return (
+        forward | biases | {f"feedback_{l}": flat(b) for l, b in sorted(view.net.feedback.items())}
+    )
 
 
 @METRICS.register("jacobian")
@@ -145,7 +170,9 @@ def jacobian(view: View) -> Columns:
     net, size = view.net, 1e-4
     if net.state():
         return {}
-    ordered = [array for l in reversed(range(net.depth)) for array in (net.weights[l], net.biases[l])]
+    ordered = [
+        array for l in reversed(range(net.depth)) for array in (net.weights[l], net.biases[l])
+    ]
 
     def flow() -> Array:
         signals = observe(net, view.data.probe.x, view.data.probe.target)
@@ -169,7 +196,9 @@ def jacobian(view: View) -> Columns:
 @METRICS.register("traces")
 def traces(view: View) -> Columns:
     """tr(B_l W_l) for each hidden layer, and tr(A^T B E) = sum of delta_1^T A x over the probe. Paper, Supp. Note 12."""
-    columns = {f"trace_b_w_{l}": (w * b).sum(axis=(1, 2)) for l, (w, b) in forward_and_back(view).items()}
+    columns = {
+        f"trace_b_w_{l}": (w * b).sum(axis=(1, 2)) for l, (w, b) in forward_and_back(view).items()
+    }
     if 1 in view.delta:
         ax = view.net.backend.matmul(view.signals.activations[0], transpose(view.net.weights[0]))
         columns["trace_a_b_e"] = (view.delta[1] * ax).sum(axis=(1, 2))
@@ -195,7 +224,10 @@ def norms(name: str, arrays: dict[int, Array], xp) -> Columns:
 @METRICS.register("delta_norm")
 def delta_norm(view: View) -> Columns:
     """Root mean square length of delta_l over the probe's examples."""
-    return {f"delta_norm_{l}": view.xp.sqrt((d * d).sum(axis=-1).mean(axis=-1)) for l, d in sorted(view.delta.items())}
+    return {
+        f"delta_norm_{l}": view.xp.sqrt((d * d).sum(axis=-1).mean(axis=-1))
+        for l, d in sorted(view.delta.items())
+    }
 
 
 @METRICS.register("weight_norm")

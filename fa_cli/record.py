@@ -31,15 +31,42 @@ from fa_cli.terminal import Progress
 
 FORMAT = 1  # of checkpoint.npz
 LARGEST = 4 << 30  # bytes of a .npz file when unpacked
-INDEX = ["seed", "step", "epoch", "examples", "phase"]  # the columns of metrics.csv before the metrics
-DAMAGE = (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)  # of a file
-ELSEWHERE = ("outputs", "data_dir", "resume")  # keys that say where things lie and leave results as they are
+INDEX = [
+    "seed",
+    "step",
+    "epoch",
+    "examples",
+    "phase",
+]  # the columns of metrics.csv before the metrics
+DAMAGE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,
+)  # of a file
+ELSEWHERE = (
+    "outputs",
+    "data_dir",
+    "resume",
+)  # keys that say where things lie and leave results as they are
 
 
 class Recorder:
     """What one run measures and keeps, in memory until it is finished and in its checkpoint until then."""
 
-    def __init__(self, config: RunConfig, folder: Path, identity: Mapping, seeds: Sequence[int], stop: int, steps_per_epoch: int | None):
+    def __init__(
+        self,
+        config: RunConfig,
+        folder: Path,
+        identity: Mapping,
+        seeds: Sequence[int],
+        stop: int,
+        steps_per_epoch: int | None,
+    ):
         self.config, self.folder, self.identity, self.seeds = config, folder, identity, seeds
         self.stop, self.steps_per_epoch = stop, steps_per_epoch
         self.every = config.record.every or steps_per_epoch or max(200, stop // 100)
@@ -57,7 +84,11 @@ class Recorder:
         """
         with self.progress:
             while start < stop:
-                due = start + 1 if start < self.config.record.audit else (start // self.every + 1) * self.every
+                due = (
+                    start + 1
+                    if start < self.config.record.audit
+                    else (start // self.every + 1) * self.every
+                )
                 end = min(stop, due, *(source.prepare(start) for source in sources))
                 yield start, end
                 start = end
@@ -111,7 +142,10 @@ class Recorder:
 
     def must_save(self) -> bool:
         """Whether it is time for a checkpoint."""
-        return self.progress.interrupted or time.monotonic() - self.saved > self.config.record.checkpoint_seconds
+        return (
+            self.progress.interrupted
+            or time.monotonic() - self.saved > self.config.record.checkpoint_seconds
+        )
 
     def save(self, step: int, net: Network, velocity: Mapping | None) -> None:
         """Write the state before update `step`; raises Stopped after that if a signal asked for it.
@@ -123,9 +157,17 @@ class Recorder:
         arrays = {f"state/{name}": host(array) for name, array in state.items()}
         arrays |= {f"feedback/{l}": host(array) for l, array in net.feedback.items()}
         arrays |= {f"rows/{name}": np.array(values) for name, values in self.rows.items()}
-        arrays |= {f"metrics/{row}/{name}": values for row, metrics in enumerate(self.metrics) for name, values in metrics.items()}
+        arrays |= {
+            f"metrics/{row}/{name}": values
+            for row, metrics in enumerate(self.metrics)
+            for name, values in metrics.items()
+        }
         arrays |= {f"audit/{name}": array for name, array in self.audited.items()}
-        arrays |= {"format": np.array(FORMAT), "identity": np.array(json.dumps(self.identity)), "ended": self.ended}
+        arrays |= {
+            "format": np.array(FORMAT),
+            "identity": np.array(json.dumps(self.identity)),
+            "ended": self.ended,
+        }
         arrays |= {"step": np.array(step), "seconds": np.array(self.elapsed())}
         self.saved = time.monotonic()
         try:
@@ -135,7 +177,10 @@ class Recorder:
                 raise
             complain(f"no checkpoint before step {step} ({error.strerror}); training goes on")
         if self.progress.interrupted:
-            raise Stopped(f"stopped before step {step} of {self.stop}; the same command goes on from there", self.progress.interrupted)
+            raise Stopped(
+                f"stopped before step {step} of {self.stop}; the same command goes on from there",
+                self.progress.interrupted,
+            )
 
     def restore(self, net: Network, velocity: Mapping | None) -> int:
         """Fill net and velocity from the run's checkpoint and return its step; 0 if there is none. From here on the folder is this run's.
@@ -160,9 +205,15 @@ class Recorder:
         """As `restore`, of a checkpoint that is there."""
         with read_npz(path) as stored:
             if stored["format"] != FORMAT:
-                raise UserError(f"{path} is of another version of fa-run: type resume=false to train from the start")
-            if found := difference(json.loads(str(stored["identity"])), json.loads(json.dumps(self.identity))):
-                raise UserError(f"{path} is of another run ({found}): type outputs=DIR to keep it, or resume=false to train from the start")
+                raise UserError(
+                    f"{path} is of another version of fa-run: type resume=false to train from the start"
+                )
+            if found := difference(
+                json.loads(str(stored["identity"])), json.loads(json.dumps(self.identity))
+            ):
+                raise UserError(
+                    f"{path} is of another run ({found}): type outputs=DIR to keep it, or resume=false to train from the start"
+                )
             for name, array in parameters(net, velocity).items():
                 kept = stored[f"state/{name}"]
                 if kept.shape != array.shape:
@@ -181,8 +232,15 @@ class Recorder:
             self.seconds = float(stored["seconds"])
             step = int(stored["step"])
             rows, seeds = len(self.rows["step"]), len(self.seeds)
-            shapes = {values.shape[0] for metrics in self.metrics for values in metrics.values()} | set(self.ended.shape)
-            if not 0 <= step <= self.stop or len(self.rows["phase"]) != rows or shapes != {seeds} or not all(self.metrics):
+            shapes = {
+                values.shape[0] for metrics in self.metrics for values in metrics.values()
+            } | set(self.ended.shape)
+            if (
+                not 0 <= step <= self.stop
+                or len(self.rows["phase"]) != rows
+                or shapes != {seeds}
+                or not all(self.metrics)
+            ):
                 raise ValueError("its parts do not fit together")
         if self.rows["step"] and self.rows["step"][-1] == step:  # this row will be measured again
             self.rows = {name: values[:-1] for name, values in self.rows.items()}
@@ -204,7 +262,9 @@ class Recorder:
         """metrics.csv: rows by seed and step."""
         steps = np.array(self.rows["step"])
         count, seeds = len(steps), len(self.seeds)
-        names = [name for metrics in self.metrics for name, values in metrics.items() if values.ndim == 1]
+        names = [
+            name for metrics in self.metrics for name, values in metrics.items() if values.ndim == 1
+        ]
         nothing = np.full(seeds, np.nan)
         columns = {
             "seed": np.repeat(self.seeds, count),
@@ -213,29 +273,51 @@ class Recorder:
             "examples": np.tile(steps * self.config.batch_size, seeds),
             "phase": np.tile(self.rows["phase"], seeds),
         }
-        columns |= {name: np.stack([row.get(name, nothing) for row in self.metrics], axis=1).ravel() for name in dict.fromkeys(names)}
+        columns |= {
+            name: np.stack([row.get(name, nothing) for row in self.metrics], axis=1).ravel()
+            for name in dict.fromkeys(names)
+        }
         table = pd.DataFrame(columns)
         return table[table["step"] < np.repeat(self.ended, count)]
 
     def unit_arrays(self) -> dict[str, np.ndarray]:
         """Metrics of single units, (rows, S, n_l), nan where not measured, and the steps of the rows."""
-        nothing = {name: np.full(values.shape, np.nan) for metrics in self.metrics for name, values in metrics.items() if values.ndim > 1}
-        arrays = {name: np.stack([row.get(name, nothing[name]) for row in self.metrics]) for name in nothing}
+        nothing = {
+            name: np.full(values.shape, np.nan)
+            for metrics in self.metrics
+            for name, values in metrics.items()
+            if values.ndim > 1
+        }
+        arrays = {
+            name: np.stack([row.get(name, nothing[name]) for row in self.metrics])
+            for name in nothing
+        }
         over = np.array(self.rows["step"])[:, None] >= self.ended
         if over.any():
-            arrays = {name: np.where(over[..., None], np.nan, values) for name, values in arrays.items()}
+            arrays = {
+                name: np.where(over[..., None], np.nan, values) for name, values in arrays.items()
+            }
         return arrays | ({"step": np.array(self.rows["step"])} if arrays else {})
 
-    def finish(self, arrays: Mapping[str, np.ndarray], composed: Mapping[str, str], manifest: Mapping) -> pd.DataFrame:
+    def finish(
+        self, arrays: Mapping[str, np.ndarray], composed: Mapping[str, str], manifest: Mapping
+    ) -> pd.DataFrame:
         """Write the finished run and return its summary; `composed` holds the texts of .hydra/, by file name."""
         table, arrays = self.table(), {**arrays, **self.unit_arrays()}
-        results = {"metrics.csv": csv(table).encode(), "summary.csv": csv(summarise(table)).encode()}
+        results = {
+            "metrics.csv": csv(table).encode(),
+            "summary.csv": csv(summarise(table)).encode(),
+        }
         results |= {"arrays.npz": npz(arrays)} if arrays else {}
         results |= {"audit.npz": npz(self.audited)} if self.audited else {}
         results |= {f".hydra/{name}": text.encode() for name, text in composed.items()}
         results |= {"config.yaml": self.config_text()}
         examples = self.stop * self.config.batch_size * len(self.seeds)
-        manifest = {**manifest, "seconds": round(self.elapsed(), 3), "examples_per_second": round(examples / self.elapsed())}
+        manifest = {
+            **manifest,
+            "seconds": round(self.elapsed(), 3),
+            "examples_per_second": round(examples / self.elapsed()),
+        }
         results |= {"manifest.json": json.dumps(manifest, indent=2).encode() + b"\n"}
         (self.folder / "done").unlink(missing_ok=True)
         for name, content in results.items():
@@ -261,13 +343,20 @@ def parameters(net: Network, velocity: Mapping | None) -> dict:
     """All that training changes, by name."""
     weights = {f"W{l}": array for l, array in enumerate(net.weights)}
     biases = {f"b{l}": array for l, array in enumerate(net.biases or [])}
-    return weights | biases | net.state() | {f"velocity/{name}": array for name, array in (velocity or {}).items()}
+    return (
+        weights
+        | biases
+        | net.state()
+        | {f"velocity/{name}": array for name, array in (velocity or {}).items()}
+    )
 
 
 def identity(resolved: Mapping) -> dict:
     """The part of a resolved config that determines results."""
     kept = {key: value for key, value in resolved.items() if key not in ELSEWHERE}
-    kept["record"] = {key: value for key, value in kept["record"].items() if "checkpoint" not in key}
+    kept["record"] = {
+        key: value for key, value in kept["record"].items() if "checkpoint" not in key
+    }
     kept["backend"] = {key: value for key, value in kept["backend"].items() if key != "threads"}
     return kept
 
@@ -290,11 +379,18 @@ def finished(folder: Path, config: Mapping | None = None) -> bool:
         return False
     if config is not None:
         try:
-            found = difference(identity(yaml.safe_load((folder / "config.yaml").read_text())), json.loads(json.dumps(config)))
+            found = difference(
+                identity(yaml.safe_load((folder / "config.yaml").read_text())),
+                json.loads(json.dumps(config)),
+            )
         except (*DAMAGE, AttributeError, yaml.YAMLError) as error:
-            raise UserError(f"{folder} is damaged ({' '.join(str(error).split())}): run it again with resume=false") from None
+            raise UserError(
+                f"{folder} is damaged ({' '.join(str(error).split())}): run it again with resume=false"
+            ) from None
         if found:
-            raise UserError(f"{folder} holds results of another config ({found}): type outputs=DIR to keep them, or resume=false")
+            raise UserError(
+                f"{folder} holds results of another config ({found}): type outputs=DIR to keep them, or resume=false"
+            )
     return True
 
 
@@ -315,7 +411,11 @@ def load(folder: Path) -> Run:
 def read_config(folder: Path) -> dict:
     """A run's config.yaml; raises one of DAMAGE or a YAMLError for what is none."""
     config = yaml.safe_load((folder / "config.yaml").read_text())
-    if not isinstance(config, dict) or not isinstance(config.get("rule"), dict) or not isinstance(config["rule"].get("name"), str):
+    if (
+        not isinstance(config, dict)
+        or not isinstance(config.get("rule"), dict)
+        or not isinstance(config["rule"].get("name"), str)
+    ):
         raise ValueError("config.yaml is not the config of a run")
     return config
 
@@ -323,8 +423,14 @@ def read_config(folder: Path) -> dict:
 def read_metrics(folder: Path) -> pd.DataFrame:
     """A run's metrics.csv; raises one of DAMAGE for what is none."""
     metrics = pd.read_csv(folder / "metrics.csv")
-    if not {*INDEX} <= {*metrics} or metrics.empty or not all(values.dtype.kind in "if" for _, values in metrics.items()):
-        raise ValueError(f"metrics.csv is not a table of numbers with the columns {','.join(INDEX)}")
+    if (
+        not {*INDEX} <= {*metrics}
+        or metrics.empty
+        or not all(values.dtype.kind in "if" for _, values in metrics.items())
+    ):
+        raise ValueError(
+            f"metrics.csv is not a table of numbers with the columns {','.join(INDEX)}"
+        )
     return metrics
 
 
@@ -337,7 +443,15 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     """Final values over the seeds that came to the end: one row per metric, columns metric,mean,sd,median,min,max,n."""
     final = table[table["step"] == table["step"].max()].drop(columns=INDEX)
     rows = [
-        {"metric": name, "mean": v.mean(), "sd": v.std(), "median": v.median(), "min": v.min(), "max": v.max(), "n": v.count()}
+        {
+            "metric": name,
+            "mean": v.mean(),
+            "sd": v.std(),
+            "median": v.median(),
+            "min": v.min(),
+            "max": v.max(),
+            "n": v.count(),
+        }
         for name, v in final.items()
     ]
     return pd.DataFrame(rows, columns=["metric", "mean", "sd", "median", "min", "max", "n"])
@@ -349,7 +463,10 @@ def csv(table: pd.DataFrame) -> str:
     def plain(column: pd.Series) -> list[str]:
         if column.dtype.kind != "f":
             return [str(value) for value in column]
-        return ["" if np.isnan(value) else np.format_float_positional(value, trim="-") for value in column.to_numpy()]
+        return [
+            "" if np.isnan(value) else np.format_float_positional(value, trim="-")
+            for value in column.to_numpy()
+        ]
 
     lines = zip(*(plain(table[name]) for name in table.columns), strict=True)
     return "\n".join([",".join(table.columns), *map(",".join, lines)]) + "\n"
@@ -366,7 +483,10 @@ def read_npz(path: Path) -> np.lib.npyio.NpzFile:
     """Open a .npz file; raises UserError if it is not whole."""
     try:
         stored = np.load(path, allow_pickle=False)
-        if not isinstance(stored, np.lib.npyio.NpzFile) or sum(entry.file_size for entry in stored.zip.infolist()) > LARGEST:
+        if (
+            not isinstance(stored, np.lib.npyio.NpzFile)
+            or sum(entry.file_size for entry in stored.zip.infolist()) > LARGEST
+        ):
             raise ValueError("no .npz file, or one that unpacks to more than 4 GiB")
         return stored
     except DAMAGE as error:

@@ -18,8 +18,26 @@ from fa_cli.errors import UserError, suggest
 from fa_cli.files import write_text
 from fa_cli.judge import CRITERIA, Judgement
 
-COLUMNS = ["id", "where", "claim", "paper", "measured", "spread", "n", "test", "p", "verdict", "runs", "note"]
-COLOURS = {"reproduced": "green", "close": "yellow", "not reproduced": "red", "not run": "bright_black"}
+COLUMNS = [
+    "id",
+    "where",
+    "claim",
+    "paper",
+    "measured",
+    "spread",
+    "n",
+    "test",
+    "p",
+    "verdict",
+    "runs",
+    "note",
+]
+COLOURS = {
+    "reproduced": "green",
+    "close": "yellow",
+    "not reproduced": "red",
+    "not run": "bright_black",
+}
 
 
 class Verdict(NamedTuple):
@@ -41,7 +59,13 @@ def judge(claim: Mapping, results: Path) -> Verdict:
     """Judge one claim; one whose runs are missing, damaged or too few is `not run`, with the reason in its note."""
     missing = [run for run in claim["runs"].values() if not record.finished(results / run)]
     if missing:
-        return Verdict(claim, "not run", None, 0, f"no finished result in {', '.join(missing)}: {claim['command']}")
+        return Verdict(
+            claim,
+            "not run",
+            None,
+            0,
+            f"no finished result in {', '.join(missing)}: {claim['command']}",
+        )
     try:
         runs = {name: record.load(results / run) for name, run in claim["runs"].items()}
         n = min(run.metrics["seed"].nunique() for run in runs.values())
@@ -49,7 +73,11 @@ def judge(claim: Mapping, results: Path) -> Verdict:
             judgement = CRITERIA.find(claim["criterion"])(runs, **claim.get("parameters", {}))
     except (UserError, KeyError, IndexError, ValueError, OSError) as error:
         return Verdict(
-            claim, "not run", None, 0, f"results cannot be judged ({str(error).strip() or type(error).__name__}): {claim['command']}"
+            claim,
+            "not run",
+            None,
+            0,
+            f"results cannot be judged ({str(error).strip() or type(error).__name__}): {claim['command']}",
         )
     note = claim.get("note", "")
     if n < claim["n"]:
@@ -66,7 +94,9 @@ def row(verdict: Verdict) -> dict:
     return {
         **{key: claim[key] for key in ("id", "where", "claim", "paper")},
         "measured": f"{values.mean():.4g}" if values.size else "",
-        "spread": f"{values.std(ddof=1):.2g}" if values.size > 1 and np.isfinite(values).all() else "",
+        "spread": f"{values.std(ddof=1):.2g}"
+        if values.size > 1 and np.isfinite(values).all()
+        else "",
         "n": verdict.n or "",
         "test": judgement.test if judgement else "",
         "p": f"{judgement.p:.2g}" if judgement and judgement.p is not None else "",
@@ -80,7 +110,9 @@ def run(cfg: DictConfig) -> None:
     """Judge all claims and write report.csv, .md and .html; with `claim=ID` explain that one."""
     results, rows = Path(cfg.results), claims()
     if not results.is_dir():
-        raise UserError(f"results={results}: no such folder; type `fa-run +sweep=fig2` to make results, or results=DIR")
+        raise UserError(
+            f"results={results}: no such folder; type `fa-run +sweep=fig2` to make results, or results=DIR"
+        )
     if cfg.claim is not None:
         chosen = {claim["id"]: claim for claim in rows}
         if cfg.claim not in chosen:
@@ -93,7 +125,9 @@ def run(cfg: DictConfig) -> None:
     write_text(results / "report.md", markdown(table))
     write_text(results / "report.html", page(verdicts, results))
     show(table)
-    terminal.out.print(f"{count(table)}\n{results / 'report.html'}  {results / 'report.md'}  {results / 'report.csv'}")
+    terminal.out.print(
+        f"{count(table)}\n{results / 'report.html'}  {results / 'report.md'}  {results / 'report.csv'}"
+    )
 
 
 def count(table: pd.DataFrame) -> str:
@@ -110,7 +144,14 @@ def show(table: pd.DataFrame) -> None:
     for line in table.itertuples():
         measured = f"{line.measured} ± {line.spread}" if line.spread else str(line.measured)
         colour = COLOURS[line.verdict]
-        shown.add_row(line.id, line.claim, line.paper, measured, str(line.n), f"[{colour}]{line.verdict}[/{colour}]")
+        shown.add_row(
+            line.id,
+            line.claim,
+            line.paper,
+            measured,
+            str(line.n),
+            f"[{colour}]{line.verdict}[/{colour}]",
+        )
     terminal.tables.print(shown)
 
 
@@ -120,9 +161,14 @@ def explain(verdict: Verdict) -> None:
     say(f"{claim['id']}  {claim['claim']}  ({claim['where']}; paper: {claim['paper']})")
     say(f"verdict: {verdict.verdict}")
     if judgement:
-        say(f"criterion: {judgement.test}" + (f"; p = {judgement.p:.3g}" if judgement.p is not None else ""))
+        say(
+            f"criterion: {judgement.test}"
+            + (f"; p = {judgement.p:.3g}" if judgement.p is not None else "")
+        )
         for name, values in judgement.numbers.items():
-            listed = " ".join(f"{value:.4g}" for value in values[:100]) + (" ..." if len(values) > 100 else "")
+            listed = " ".join(f"{value:.4g}" for value in values[:100]) + (
+                " ..." if len(values) > 100 else ""
+            )
             say(f"{name}: mean {values.mean():.4g}, n = {len(values)}: {listed}")
     say(f"runs: {', '.join(claim['runs'].values())}")
     say(f"command: {claim['command']}" + (f"\nnote: {verdict.note}" if verdict.note else ""))
@@ -150,14 +196,20 @@ img { max-width: 100% } .provenance { color: #666; font-size: 12px } code { back
 def page(verdicts: list[Verdict], results: Path) -> str:
     """The report as one HTML file that needs nothing else: figures beside their claims, provenance on every row."""
     table = pd.DataFrame([row(verdict) for verdict in verdicts], columns=COLUMNS)
-    parts = [f"<!doctype html><html lang=en><meta charset=utf-8><title>fa-run report</title><style>{STYLE}</style>"]
+    parts = [
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>fa-run report</title><style>{STYLE}</style>"
+    ]
     parts.append(f"<h1>What of the paper was reproduced</h1><p>{count(table)}.</p>")
     for figure in dict.fromkeys(verdict.claim.get("figure") for verdict in verdicts):
         group = [verdict for verdict in verdicts if verdict.claim.get("figure") == figure]
-        parts.append(f"<h2>{html.escape(figure or ', '.join(dict.fromkeys(v.claim['where'] for v in group)))}</h2>")
+        parts.append(
+            f"<h2>{html.escape(figure or ', '.join(dict.fromkeys(v.claim['where'] for v in group)))}</h2>"
+        )
         picture = results / "figures" / f"{figure}.png"
         if picture.exists():
-            parts.append(f'<img alt="{figure}" src="data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode()}">')
+            parts.append(
+                f'<img alt="{figure}" src="data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode()}">'
+            )
         parts.append("<table><tr><th>claim<th>paper<th>measured<th>n<th>verdict</tr>")
         parts += [html_row(verdict, results) for verdict in group]
         parts.append("</table>")
@@ -169,7 +221,11 @@ def html_row(verdict: Verdict, results: Path) -> str:
     cells = {key: html.escape(str(value)) for key, value in row(verdict).items()}
     measured = f"{cells['measured']} ± {cells['spread']}" if cells["spread"] else cells["measured"]
     p = f"; p = {cells['p']}" if cells["p"] else ""
-    details = [f"{cells['test']}{p}", cells["note"], *(provenance(results / run) for run in verdict.claim["runs"].values())]
+    details = [
+        f"{cells['test']}{p}",
+        cells["note"],
+        *(provenance(results / run) for run in verdict.claim["runs"].values()),
+    ]
     below = "<br>".join(filter(None, details))
     kind = verdict.verdict.replace(" ", "-")
     return (

@@ -15,7 +15,13 @@ from fa_cli import record, terminal
 from fa_cli.errors import UserError
 from fa_cli.files import is_locked
 
-MARKS = ("done", "failed", "checkpoint.npz", "config.yaml", ".lock")  # a run's folder holds one of these at least
+MARKS = (
+    "done",
+    "failed",
+    "checkpoint.npz",
+    "config.yaml",
+    ".lock",
+)  # a run's folder holds one of these at least
 UNITS = {"d": 86400, "h": 3600, "min": 60, "s": 1}
 MOST = 3  # metrics that a terminal is wide enough for
 
@@ -32,7 +38,9 @@ def run(cfg: DictConfig) -> None:
     """`fa-run runs`: a table for each experiment, or with `csv` one tidy table for pandas."""
     found = collect(Path(cfg.results))
     if found.table.empty:
-        raise UserError(f"no runs in {cfg.results}: type `fa-run +sweep=fig2` to make some, or results=DIR")
+        raise UserError(
+            f"no runs in {cfg.results}: type `fa-run +sweep=fig2` to make some, or results=DIR"
+        )
     if cfg.csv:
         print(found.table.to_csv(index=False), end="")
         return
@@ -43,15 +51,25 @@ def run(cfg: DictConfig) -> None:
 def show(experiment: str, rows: pd.DataFrame, found: Runs) -> None:
     """One experiment's runs: status, the config values that differ among them, the mean over seeds of what was measured, age."""
     differing = [key for key in found.keys if rows[key].nunique() > 1]
-    metrics = [name for name in found.metrics if rows[name].notna().any() and "norm" not in name][:MOST]
+    metrics = [name for name in found.metrics if rows[name].notna().any() and "norm" not in name][
+        :MOST
+    ]
     table = Table(title=experiment, title_justify="left")
     for heading in ("status", *(differing or ["run"]), "n", *metrics, "age"):
         table.add_column(heading, overflow="fold")
     for name, of_run in rows.groupby("run"):
         first = of_run.iloc[0]
-        values = ["" if pd.isna(first[key]) else str(first[key]) for key in differing] or [str(name)]
+        values = ["" if pd.isna(first[key]) else str(first[key]) for key in differing] or [
+            str(name)
+        ]
         means = ["" if pd.isna(mean) else f"{mean:.4g}" for mean in of_run[metrics].mean()]
-        table.add_row(first["status"], *values, str(of_run["seed"].count() or ""), *means, in_words(first["age"]))
+        table.add_row(
+            first["status"],
+            *values,
+            str(of_run["seed"].count() or ""),
+            *means,
+            in_words(first["age"]),
+        )
     terminal.tables.print(table)
 
 
@@ -60,17 +78,32 @@ def collect(results: Path) -> Runs:
     if not results.is_dir():
         raise UserError(f"results={results}: no such folder; type results=DIR")
     rows, settings, metrics = [], [], []
-    for folder in sorted({path.parent for mark in MARKS for path in results.rglob(mark)} - set(results.rglob(".*"))):
+    for folder in sorted(
+        {path.parent for mark in MARKS for path in results.rglob(mark)} - set(results.rglob(".*"))
+    ):
         status, config, final = look(folder)
         place = folder.resolve()
-        known = {"experiment": place.parent.name, "run": place.name, "status": status, "age": age(folder)}
+        known = {
+            "experiment": place.parent.name,
+            "run": place.name,
+            "status": status,
+            "age": age(folder),
+        }
         for row in final.to_dict("records") or [{}]:
             rows.append(known | row)
             settings.append(dict(flat(config)))
         metrics += [name for name in final if name != "seed"]
-    differing = pd.DataFrame(settings).loc[:, lambda table: table.nunique() > 1] if settings else pd.DataFrame()
-    table = pd.DataFrame(rows, columns=["experiment", "run", "status", "age", "seed", *dict.fromkeys(metrics)])
-    table = pd.concat([table.iloc[:, :5].astype({"seed": "Int64"}), differing, table.iloc[:, 5:]], axis=1)
+    differing = (
+        pd.DataFrame(settings).loc[:, lambda table: table.nunique() > 1]
+        if settings
+        else pd.DataFrame()
+    )
+    table = pd.DataFrame(
+        rows, columns=["experiment", "run", "status", "age", "seed", *dict.fromkeys(metrics)]
+    )
+    table = pd.concat(
+        [table.iloc[:, :5].astype({"seed": "Int64"}), differing, table.iloc[:, 5:]], axis=1
+    )
     return Runs(table, list(differing), list(dict.fromkeys(metrics)))
 
 
@@ -85,7 +118,11 @@ def look(folder: Path) -> tuple[str, Mapping, pd.DataFrame]:
         if (folder / "done").exists():
             metrics = record.read_metrics(folder)
             final = metrics[metrics["step"] == metrics["step"].max()]
-            return "done", config, final.drop(columns=[name for name in record.INDEX if name != "seed"])
+            return (
+                "done",
+                config,
+                final.drop(columns=[name for name in record.INDEX if name != "seed"]),
+            )
     except (*record.DAMAGE, yaml.YAMLError):
         return "damaged", config, nothing
     return "failed" if (folder / "failed").exists() else "interrupted", config, nothing
@@ -105,7 +142,13 @@ def flat(config: Mapping, prefix: str = "") -> list[tuple[str, Any]]:
 
 def age(folder: Path) -> int:
     """Seconds since anything in a run's folder was written."""
-    return max(0, round(time.time() - max(path.stat().st_mtime for path in [folder, *folder.glob("*")] if path.exists())))
+    return max(
+        0,
+        round(
+            time.time()
+            - max(path.stat().st_mtime for path in [folder, *folder.glob("*")] if path.exists())
+        ),
+    )
 
 
 def in_words(seconds: float) -> str:

@@ -18,11 +18,15 @@ class ModelConfig:
 
     name: str = "rate"  # rate or spiking
     sizes: list[int] = MISSING  # units in each layer, input first
-    hidden: str = "tanh"  # activation of the hidden layers: linear, logistic, tanh, relu, piecewise_linear
+    hidden: str = (
+        "tanh"  # activation of the hidden layers: linear, logistic, tanh, relu, piecewise_linear
+    )
     output: str = "linear"  # activation of the output layer
     biases: bool = False
     bias_scale: float = 0.0  # biases start uniform in [-bias_scale, bias_scale]
-    weight_scale: Any = 0.1  # omega: range of a uniform, or sd of a normal distribution; one, or one for each W_l
+    weight_scale: Any = (
+        0.1  # omega: range of a uniform, or sd of a normal distribution; one, or one for each W_l
+    )
     weight_distribution: str = "uniform"  # or normal
     sparsity: Any = 0.0  # fraction of the elements that W_l lacks; one, or one for each W_l
     weights: Any = None  # literal matrices [W_0, W_1, ...] in place of random ones; null for one that stays random
@@ -36,7 +40,9 @@ class RuleConfig:
     name: str = MISSING
     feedback_scale: Any = 0.5  # beta: range or sd; one, or one for each B_l
     feedback_distribution: str = "uniform"  # or normal
-    feedback_sparsity: Any = 0.0  # fraction of the elements that B_l lacks; one, or one for each B_l
+    feedback_sparsity: Any = (
+        0.0  # fraction of the elements that B_l lacks; one, or one for each B_l
+    )
     feedback: Any = None  # literal matrices [B_1, B_2, ...] in place of random ones
     options: dict[str, Any] = field(default_factory=dict)  # filled by config.check
 
@@ -62,7 +68,9 @@ class OptimizerConfig:
     """How the three-factor update changes the parameters."""
 
     learning_rate: float = 0.01  # eta: the update is summed over the batch, then times eta
-    schedule: list[Any] = field(default_factory=list)  # [[when, rate], ...]: rate from epoch (or step) `when` on
+    schedule: list[Any] = field(
+        default_factory=list
+    )  # [[when, rate], ...]: rate from epoch (or step) `when` on
     weight_decay: float = 0.0  # W *= 1 - learning_rate * weight_decay for every example
     momentum: float = 0.0  # v = momentum * v + update; W += v (Supp. Note 8)
 
@@ -72,11 +80,24 @@ class RecordConfig:
     """What is measured and kept."""
 
     metrics: list[str] = field(
-        default_factory=lambda: ["loss", "nse", "test_error", "angle_to_bp", "angle_w_b", "delta_norm", "weight_norm", "feedback_norm"]
+        default_factory=lambda: [
+            "loss",
+            "nse",
+            "test_error",
+            "angle_to_bp",
+            "angle_w_b",
+            "delta_norm",
+            "weight_norm",
+            "feedback_norm",
+        ]
     )
-    every: int | None = None  # steps between rows of metrics.csv; null: once an epoch, or every 1 % of the run, at least 200 steps
+    every: int | None = (
+        None  # steps between rows of metrics.csv; null: once an epoch, or every 1 % of the run, at least 200 steps
+    )
     examples: int = 100  # held-out examples on which the metrics of hidden signals are measured
-    receptive_fields: int = 0  # hidden units of the first seed whose incoming weights are kept, before and after
+    receptive_fields: int = (
+        0  # hidden units of the first seed whose incoming weights are kept, before and after
+    )
     audit: int = 0  # the first training steps whose every input and output goes to audit.npz
     checkpoint_seconds: float = 300.0
     keep_checkpoint: bool = False  # keep checkpoint.npz when the run is finished
@@ -118,7 +139,9 @@ def per_layer(key: str, value: Any, layers: Iterable[int]) -> dict[int, float]:
     layers = list(layers)
     values = value if isinstance(value, list) else [value] * len(layers)
     if len(values) != len(layers):
-        raise UserError(f"{key}={value}: expected one number, or a list of {len(layers)}, one for each layer")
+        raise UserError(
+            f"{key}={value}: expected one number, or a list of {len(layers)}, one for each layer"
+        )
     if not all(isinstance(v, int | float) and not isinstance(v, bool) and v >= 0 for v in values):
         raise UserError(f"{key}={value}: expected numbers of at least 0")
     return dict(zip(layers, map(float, values), strict=True))

@@ -24,7 +24,11 @@ from fa_cli.streams import generator
 # Numbers below 1e-38 make products of matrices in float32 a hundred times slower. So potentials never fade to nothing, and slopes are
 # those of |V| = 30 at most, where a unit spikes always or never.
 FAINT, EXTREME = 1e-20, 30
-SHOWN, STEPS, UNITS = 3, 50, 50  # images, time steps an image and units a layer that the metric `rasters` keeps, as in Fig. 4
+SHOWN, STEPS, UNITS = (
+    3,
+    50,
+    50,
+)  # images, time steps an image and units a layer that the metric `rasters` keeps, as in Fig. 4
 
 PHI_DELTA = {  # what a feedback neuron of potential U sends on: "a simple sigmoidal function centred on 0"
     "logistic": lambda xp, u: xp.tanh(u / 2) / 2,  # 1 / (1 + e^-U) - 1/2
@@ -65,7 +69,11 @@ class SpikingNetwork(Network):
 
     def state(self) -> dict[str, Array]:
         """As in Network."""
-        return {f"{name}{l}": array for name, arrays in (("V", self.v), ("U", self.u)) for l, array in enumerate(arrays, start=1)}
+        return {
+            f"{name}{l}": array
+            for name, arrays in (("V", self.v), ("U", self.u))
+            for l, array in enumerate(arrays, start=1)
+        }
 
     def answer(self, y: Array) -> Array:
         """Mean activity of each class's output neurons, (S, N, classes)."""
@@ -98,7 +106,9 @@ class SpikingNetwork(Network):
 
     def first(self, streams: int) -> "SpikingNetwork":
         """The first of the streams; potentials are views."""
-        v, u = ([potential[:, :streams] for potential in potentials] for potentials in (self.v, self.u))
+        v, u = (
+            [potential[:, :streams] for potential in potentials] for potentials in (self.v, self.u)
+        )
         return replace(self, v=v, u=u)
 
     def run(self, batch: Batch, purpose: str, block: int, steps: int) -> Iterator[Signals]:
@@ -123,7 +133,9 @@ class SpikingNetwork(Network):
             rates = logistic(self.backend.xp, self.backend.xp.clip(self.v[l], -EXTREME, EXTREME))
             spikes.append(self.spike(rates, rngs))
             slopes.append(self.hidden.slope(self.backend.xp, rates))
-        return Signals(spikes, slopes, target, self.settle(self.depth, target - spikes[-1]), self.settle)
+        return Signals(
+            spikes, slopes, target, self.settle(self.depth, target - spikes[-1]), self.settle
+        )
 
     def spike(self, rates: Array, rngs: Sequence[np.random.Generator]) -> Array:
         """1 with the probability that `rates` says, else 0; one number for each unit and stream, the streams of a unit together."""
@@ -150,7 +162,9 @@ class SpikingNetwork(Network):
 def potentials_at_rest(net: Network, streams: int) -> list[Array]:
     """Zeros for V_1 .. V_L, or U_1 .. U_L, laid out in memory as the large products that they will integrate."""
     seeds, dtype = len(net.weights[0]), net.backend.dtype
-    return [transpose(net.backend.xp.zeros((seeds, size, streams), dtype)) for size in net.sizes[1:]]
+    return [
+        transpose(net.backend.xp.zeros((seeds, size, streams), dtype)) for size in net.sizes[1:]
+    ]
 
 
 def build_spiking(model: ModelConfig, backend: Backend, seeds: Sequence[int]) -> SpikingNetwork:
@@ -170,11 +184,17 @@ def check_spiking(config: RunConfig, rules: Sequence[str]) -> None:
         if options[key] < 1:
             raise UserError(f"model.{key}={options[key]}: expected a whole number of at least 1")
     if options["streams"] != config.batch_size:
-        raise UserError(f"batch_size={config.batch_size}: each stream takes one image in a step: type model.streams={config.batch_size}")
+        raise UserError(
+            f"batch_size={config.batch_size}: each stream takes one image in a step: type model.streams={config.batch_size}"
+        )
     if model.sizes[-1] % options["population"]:
-        raise UserError(f"model.population={options['population']}: does not divide the {model.sizes[-1]} output units")
+        raise UserError(
+            f"model.population={options['population']}: does not divide the {model.sizes[-1]} output units"
+        )
     if (model.hidden, model.output) != ("logistic", "logistic"):
-        raise UserError("model=spiking spikes with logistic probability: leave model.hidden and model.output as they are")
+        raise UserError(
+            "model=spiking spikes with logistic probability: leave model.hidden and model.output as they are"
+        )
     for name in rules:
         if RULES[name].noisy:
             raise UserError(
@@ -185,7 +205,9 @@ def check_spiking(config: RunConfig, rules: Sequence[str]) -> None:
 def check_images(x: Array, metrics: Sequence[str]) -> None:
     """Raise UserError for inputs of the probe, (1 or S, N, n_0), that are no probabilities of spiking, or too few for a raster."""
     if x.min() < 0 or x.max() > 1:
-        raise UserError("model=spiking takes inputs from 0 to 1, as probabilities of spiking: type dataset.standardize=unit for images")
+        raise UserError(
+            "model=spiking takes inputs from 0 to 1, as probabilities of spiking: type dataset.standardize=unit for images"
+        )
     if "rasters" in metrics and x.shape[1] < SHOWN:
         raise UserError(
             f"record.metrics: rasters show {SHOWN} held-out images, there are {x.shape[1]}: raise record.examples, or leave it out"
@@ -207,7 +229,10 @@ def rasters(view: View) -> Columns:
     if not isinstance(view.net, SpikingNetwork):
         return {}
     net, seeds, columns = view.net.at_rest(1), view.net.seeds, {}
-    chosen = {l: np.stack([raster_units(seed, l, net.sizes[l]) for seed in seeds]) for l in range(1, net.depth + 1)}
+    chosen = {
+        l: np.stack([raster_units(seed, l, net.sizes[l]) for seed in seeds])
+        for l in range(1, net.depth + 1)
+    }
     chosen = {l: net.backend.to_device(units, np.int64) for l, units in chosen.items()}
     rows = net.backend.xp.arange(len(seeds))[:, None]
 
@@ -225,6 +250,11 @@ def rasters(view: View) -> Columns:
                     if l in delta:
                         keep("modulator", l, delta[l], units[:, :1])
     columns = {name: net.backend.xp.concatenate(values, axis=1) for name, values in columns.items()}
-    columns = {name: values.astype(bool) if name.startswith("raster") else values for name, values in columns.items()}
-    pixels = net.backend.xp.concatenate([view.data.probe.x[:, :SHOWN]] * (len(seeds) // len(view.data.probe.x)))
+    columns = {
+        name: values.astype(bool) if name.startswith("raster") else values
+        for name, values in columns.items()
+    }
+    pixels = net.backend.xp.concatenate(
+        [view.data.probe.x[:, :SHOWN]] * (len(seeds) // len(view.data.probe.x))
+    )
     return columns | {"raster_images": pixels.reshape(len(seeds), -1)}

@@ -26,7 +26,9 @@ class Blocks:
     `draw(rng, s, count)` returns a tuple of arrays (count, ...) for the s-th seed.
     """
 
-    def __init__(self, seeds: Sequence[int], purpose: str, batch_size: int, draw: Callable, backend: Backend):
+    def __init__(
+        self, seeds: Sequence[int], purpose: str, batch_size: int, draw: Callable, backend: Backend
+    ):
         self.seeds, self.purpose, self.batch_size = seeds, purpose, batch_size
         self.draw, self.backend = draw, backend
         self.steps = max(1, BLOCK // batch_size)
@@ -37,8 +39,13 @@ class Blocks:
         block = step // self.steps
         if block != self.block:
             count = self.steps * self.batch_size
-            drawn = self.backend.map(lambda s: self.draw(generator(self.seeds[s], self.purpose, block), s, count), range(len(self.seeds)))
-            self.arrays = tuple(self.backend.to_device(np.stack(parts)) for parts in zip(*drawn, strict=True))
+            drawn = self.backend.map(
+                lambda s: self.draw(generator(self.seeds[s], self.purpose, block), s, count),
+                range(len(self.seeds)),
+            )
+            self.arrays = tuple(
+                self.backend.to_device(np.stack(parts)) for parts in zip(*drawn, strict=True)
+            )
             self.block = block
         return (block + 1) * self.steps
 

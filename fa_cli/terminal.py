@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bar
 from rich.table import Table
 
@@ -18,14 +24,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LOG_SECONDS = 30.0  # between two lines in a log
-SHOWN = ("validation_error", "test_error", "nse", "loss")  # the first of these that is measured is shown
+SHOWN = (
+    "validation_error",
+    "test_error",
+    "nse",
+    "loss",
+)  # the first of these that is measured is shown
 
 out = Console(highlight=False, soft_wrap=True, markup=False)
 tables = Console(highlight=False, width=None if sys.stdout.isatty() else 130)
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # Ctrl-C, `kill`, and a cluster's warning
+STOPPING = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGUSR1,
+)  # Ctrl-C, `kill`, and a cluster's warning
 
 
 class Progress:
@@ -84,7 +99,11 @@ def show_summary(folder: Path, summary: "pd.DataFrame", seconds: float | None) -
     for row in summary[~summary["metric"].str.contains("norm")].itertuples():
         table.add_row(row.metric, f"{row.mean:.4g}", f"{row.sd:.2g}" if row.n > 1 else "-")
     out.print(table)
-    when = f"trained in {seconds:.1f} s" if seconds is not None else "finished before; resume=false trains it again"
+    when = (
+        f"trained in {seconds:.1f} s"
+        if seconds is not None
+        else "finished before; resume=false trains it again"
+    )
     out.print(f"{shown(folder)}  ({when})")
 
 
@@ -95,5 +114,9 @@ def shown(path: Path) -> Path:
 
 def show_next(words: Sequence[str]) -> None:
     """After a run by hand: what to type next, given what was typed."""
-    next_words = "fa-run +sweep=fig2, then fa-run plot, draws Fig. 2" if not words else "fa-run plot draws the figures whose results exist"
+    next_words = (
+        "fa-run +sweep=fig2, then fa-run plot, draws Fig. 2"
+        if not words
+        else "fa-run plot draws the figures whose results exist"
+    )
     out.print(f"next: {next_words}; fa-run --help shows all keys")

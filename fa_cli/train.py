@@ -33,7 +33,9 @@ class Phase(NamedTuple):
         return self.rule.deltas(net, signals, **given, **self.options)
 
 
-def train(config: RunConfig, net: Network, data, phases: Sequence[Phase], seeds: Sequence[int], recorder) -> None:
+def train(
+    config: RunConfig, net: Network, data, phases: Sequence[Phase], seeds: Sequence[int], recorder
+) -> None:
     """Train all seeds through all phases, from the recorder's checkpoint if it has one.
 
     `recorder` keeps what is measured (record.py). A seed that diverges ends, the others go on. Raises UserError when no seed is left,
@@ -52,7 +54,9 @@ def train(config: RunConfig, net: Network, data, phases: Sequence[Phase], seeds:
                     recorder.add(step, index, measure(config, net, data, phase, probe_noise))
                 if recorder.must_save():
                     recorder.save(step, net, velocity)
-                recorder.audit(step, net, lambda step=step: (data.batch(step), noise_at(noise, step)))
+                recorder.audit(
+                    step, net, lambda step=step: (data.batch(step), noise_at(noise, step))
+                )
                 learn(config, net, data, phase, noise, velocity, range(step, stop))
         bury(net, velocity, recorder, phase.stop)
         recorder.audit(phase.stop, net)
@@ -61,7 +65,15 @@ def train(config: RunConfig, net: Network, data, phases: Sequence[Phase], seeds:
         recorder.save(phase.stop, net, velocity)
 
 
-def learn(config: RunConfig, net: Network, data, phase: Phase, noise: Blocks | None, velocity: dict | None, steps: range) -> None:
+def learn(
+    config: RunConfig,
+    net: Network,
+    data,
+    phase: Phase,
+    noise: Blocks | None,
+    velocity: dict | None,
+    steps: range,
+) -> None:
     """Learn from the examples of some steps: forward pass, error, hidden signals, three-factor update, once for each batch."""
     epoch = data.steps_per_epoch if config.epochs else 1
     rates = learning_rates(config.optimizer, np.array(steps) / epoch)
@@ -70,18 +82,34 @@ def learn(config: RunConfig, net: Network, data, phase: Phase, noise: Blocks | N
         return compiled.learn(net, data, phase, steps, rates, keeps)
 
     def learn_part(part: slice) -> None:
-        some, rolling = net.of(part), {name: v[part] for name, v in velocity.items()} if velocity else None
+        some, rolling = (
+            net.of(part),
+            {name: v[part] for name, v in velocity.items()} if velocity else None,
+        )
         for step, rate, keep in zip(steps, rates.tolist(), keeps.tolist(), strict=True):
             batch = data.batch(step, seeds=part)
             for signals in some.present(batch, step):
                 delta = phase.deltas(some, signals, noise_at(noise, step, part))
-                update(some, signals, delta, rate, keep, phase.frozen, config.optimizer.momentum, rolling)
+                update(
+                    some,
+                    signals,
+                    delta,
+                    rate,
+                    keep,
+                    phase.frozen,
+                    config.optimizer.momentum,
+                    rolling,
+                )
                 keep = 1.0  # weights decay once a step
 
-    net.backend.map(learn_part, net.backend.shares(len(net.weights[0]), config.batch_size * net.largest))
+    net.backend.map(
+        learn_part, net.backend.shares(len(net.weights[0]), config.batch_size * net.largest)
+    )
 
 
-def measure(config: RunConfig, net: Network, data, phase: Phase, noise: Deltas) -> dict[str, np.ndarray]:
+def measure(
+    config: RunConfig, net: Network, data, phase: Phase, noise: Deltas
+) -> dict[str, np.ndarray]:
     """All metrics of the config at this moment, on the host: column -> (S,), or (S, n_l) for those of single units."""
     view = View(net, data, lambda net, signals: phase.deltas(net, signals, noise))
     columns = {}
@@ -90,7 +118,9 @@ def measure(config: RunConfig, net: Network, data, phase: Phase, noise: Deltas) 
     return {column: net.backend.to_host(values) for column, values in columns.items()}
 
 
-def perturbations(config: RunConfig, net: Network, data, seeds: Sequence[int]) -> tuple[Blocks | None, Deltas]:
+def perturbations(
+    config: RunConfig, net: Network, data, seeds: Sequence[int]
+) -> tuple[Blocks | None, Deltas]:
     """xi_l ~ N(0, sigma^2) for the hidden layers of a rule that takes noise: those of training and those of the probe batch."""
     sigma = config.rule.options.get("sigma")
     if sigma is None:
@@ -116,7 +146,9 @@ def bury(net: Network, velocity: Mapping | None, recorder, step: int) -> None:
     """
     xp, host = net.backend.xp, net.backend.to_host
     arrays = [*net.weights, *(net.biases or [])]
-    finite = np.stack([host(xp.isfinite(array.sum(axis=tuple(range(1, array.ndim))))) for array in arrays])
+    finite = np.stack(
+        [host(xp.isfinite(array.sum(axis=tuple(range(1, array.ndim))))) for array in arrays]
+    )
     diverged = ~finite.all(axis=0)
     if diverged.any():
         first = np.argmin(finite, axis=0) % net.depth

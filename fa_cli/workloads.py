@@ -15,7 +15,9 @@ from fa_cli.spiking import Dynamics, SpikingNetwork
 from fa_cli.train import Phase, learn
 
 STRETCH = 1000  # examples between two returns to Python, as in a real run
-Contender = Callable[[], list[np.ndarray]]  # trains, and returns the final W_l, each (S, n_{l+1}, n_l)
+Contender = Callable[
+    [], list[np.ndarray]
+]  # trains, and returns the final W_l, each (S, n_{l+1}, n_l)
 
 
 class Workload(NamedTuple):
@@ -54,7 +56,9 @@ class Workload(NamedTuple):
 def workloads(cores: int) -> list[Workload]:
     """The networks of the paper: online learning of small ones, batches of large ones with two seeds for each core."""
     mnist, note5, fig4 = (784, 1000, 10), (784, 1500, 1500, 1500, 10), (784, 1500, 1500, 1500, 1000)
-    spiking = Dynamics(tau=0.9, steps_per_image=5, rate_cap=0.95, population=100, streams=50, phi_delta="tanh")
+    spiking = Dynamics(
+        tau=0.9, steps_per_image=5, rate_cap=0.95, population=100, streams=50, phi_delta="tanh"
+    )
     fig3 = {"weight_decay": 1e-6, "dtype": "float32"}
     return [
         Workload("fig2", (30, 20, 10), "linear", "linear", 20, 1, 2000, "float64"),
@@ -64,9 +68,29 @@ def workloads(cores: int) -> list[Workload]:
         Workload("fig5_batch100", (20, 1000, 20), "tanh", "tanh", 20, 100, 10, "float64"),
         Workload("fig3_batch20", mnist, "logistic", "logistic", 2 * cores, 20, 100, **fig3),
         Workload("fig3_batch100", mnist, "logistic", "logistic", 2 * cores, 100, 40, **fig3),
-        Workload("note5_batch100", note5, "piecewise_linear", "piecewise_linear", 2 * cores, 100, 10, "float32"),
+        Workload(
+            "note5_batch100",
+            note5,
+            "piecewise_linear",
+            "piecewise_linear",
+            2 * cores,
+            100,
+            10,
+            "float32",
+        ),
         Workload("mnist_online", mnist, "logistic", "logistic", 1, 1, 2000, **fig3, nonzero=0.19),
-        Workload("fig4", fig4, "logistic", "logistic", cores, spiking.streams, 8, "float32", 0.19, dynamics=spiking),
+        Workload(
+            "fig4",
+            fig4,
+            "logistic",
+            "logistic",
+            cores,
+            spiking.streams,
+            8,
+            "float32",
+            0.19,
+            dynamics=spiking,
+        ),
     ]
 
 
@@ -99,9 +123,13 @@ def given(work: Workload) -> Given:
 
     weights = [array(n, m) / np.sqrt(m).astype(work.dtype) for m, n in pairwise(work.sizes)]
     feedback = [array(m, n) / np.sqrt(n).astype(work.dtype) for m, n in pairwise(work.sizes[1:])]
-    x = array(count, work.sizes[0]) * (rng.random((work.seeds, count, work.sizes[0])) < work.nonzero)
+    x = array(count, work.sizes[0]) * (
+        rng.random((work.seeds, count, work.sizes[0])) < work.nonzero
+    )
     if work.dynamics:  # probabilities of spiking, and classes
-        target = np.eye(work.sizes[-1] // work.dynamics.population)[rng.integers(10, size=(work.seeds, count))]
+        target = np.eye(work.sizes[-1] // work.dynamics.population)[
+            rng.integers(10, size=(work.seeds, count))
+        ]
         return Given(weights, feedback, abs(x), target.astype(work.dtype), work.batch_size)
     return Given(weights, feedback, x, array(count, work.sizes[-1]), work.batch_size)
 
@@ -110,7 +138,9 @@ def ours(work: Workload, start: Given) -> Contender:
     """This project: the loop of train.py, without measuring in between."""
     backend = NumpyBackend(work.dtype)
     config = RunConfig(
-        model=ModelConfig("spiking" if work.dynamics else "rate", list(work.sizes), work.hidden, work.output),
+        model=ModelConfig(
+            "spiking" if work.dynamics else "rate", list(work.sizes), work.hidden, work.output
+        ),
         rule=RuleConfig(name="fa", options={"derivative": "local"}),
         backend=BackendConfig(name="numpy"),
         optimizer=OptimizerConfig(learning_rate=work.rate, weight_decay=work.weight_decay),
@@ -120,16 +150,24 @@ def ours(work: Workload, start: Given) -> Contender:
         dtype=work.dtype,
     )
     feedback = dict(enumerate(start.feedback, start=1))
-    phase = Phase(RULES["fa"], config.rule.options, feedback, frozenset(), 0, 10**6)  # as long as a real one
+    phase = Phase(
+        RULES["fa"], config.rule.options, feedback, frozenset(), 0, 10**6
+    )  # as long as a real one
     units = ACTIVATIONS[work.hidden], ACTIVATIONS[work.output]
     stretch = max(1, STRETCH // work.batch_size)
 
     def run() -> list[np.ndarray]:
-        net = Network(backend, work.sizes, *units, [w.copy() for w in start.weights], None, feedback=feedback)
+        net = Network(
+            backend, work.sizes, *units, [w.copy() for w in start.weights], None, feedback=feedback
+        )
         if work.dynamics:
-            net = SpikingNetwork(**vars(net), dynamics=work.dynamics, seeds=range(work.seeds)).at_rest(work.batch_size)
+            net = SpikingNetwork(
+                **vars(net), dynamics=work.dynamics, seeds=range(work.seeds)
+            ).at_rest(work.batch_size)
         for step in range(0, work.steps, stretch):
-            learn(config, net, start, phase, None, None, range(step, min(step + stretch, work.steps)))
+            learn(
+                config, net, start, phase, None, None, range(step, min(step + stretch, work.steps))
+            )
         return net.weights
 
     return run
@@ -142,7 +180,10 @@ def bare(work: Workload, start: Given) -> Contender:
     h = [rng.standard_normal((n, size)).astype(work.dtype) for n in work.sizes]
 
     def seed(s: int) -> None:
-        w, out = [weights[s].copy() for weights in start.weights], [np.empty_like(array) for array in h]
+        w, out = (
+            [weights[s].copy() for weights in start.weights],
+            [np.empty_like(array) for array in h],
+        )
         for _ in range(work.steps * work.updates):
             for l in range(depth):
                 np.matmul(w[l], h[l], out=out[l + 1])

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 DATA = Path(os.environ.get("FA_DATA_DIR", "")).absolute() if os.environ.get("FA_DATA_DIR") else None
-needs_mnist = pytest.mark.skipif(not (DATA and (DATA / "mnist").is_dir()), reason="FA_DATA_DIR holds no mnist/")
+needs_mnist = pytest.mark.skipif(
+    not (DATA and (DATA / "mnist").is_dir()), reason="FA_DATA_DIR holds no mnist/"
+)
 
 
 def tolerance(dtype) -> float:
@@ -21,7 +23,14 @@ def tolerance(dtype) -> float:
 def run_command(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess:
     """Run the real `fa-run` in `folder`, as a person would, with text output."""
     command = [str(Path(sys.executable).with_name("fa-run")), *words]
-    return subprocess.run(command, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
 
 
 def wait_for(name: str, folder: Path, process: subprocess.Popen) -> None:

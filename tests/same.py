@@ -65,7 +65,12 @@ def start(tree: Path, words: str, folder: Path) -> subprocess.Popen:
     """`fa-run` as `tree` has it, in a folder of its own."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "fa_cli.cli", *words.split()]
-    environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(tree),
+        "PYTHONSAFEPATH": "1",
+        "OMP_NUM_THREADS": "1",
+    }
     pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, cwd=folder, env=environment, **pipes)
 

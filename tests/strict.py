@@ -21,7 +21,9 @@ def inside(value):
     if isinstance(value, tuple | list):
         return type(value)(map(inside, value))
     if isinstance(value, np.ndarray) and value.ndim:
-        raise TypeError("Unsupported type <class 'numpy.ndarray'>: a NumPy array meets a device array")
+        raise TypeError(
+            "Unsupported type <class 'numpy.ndarray'>: a NumPy array meets a device array"
+        )
     return value
 
 
@@ -61,7 +63,9 @@ class StrictArray:
             raise AttributeError(f"a device array has no {name} that this project may use")
         value = getattr(self.array, name)
         if callable(value) and name != "dtype":
-            return lambda *args, **kwargs: wrapped(value(*inside(args), **{key: inside(v) for key, v in kwargs.items()}))
+            return lambda *args, **kwargs: wrapped(
+                value(*inside(args), **{key: inside(v) for key, v in kwargs.items()})
+            )
         return wrapped(value)
 
     def __len__(self):
@@ -105,8 +109,12 @@ class Namespace:
             raise AttributeError(f"{name} is not in the list of what CuPy has (tests/strict.py)")
         function = getattr(self.module, name)
         if name == "asarray":
-            return lambda array, dtype=None: StrictArray(np.array(inside(array) if isinstance(array, StrictArray) else array, dtype=dtype))
-        return lambda *args, **kwargs: wrapped(function(*inside(args), **{key: inside(v) for key, v in kwargs.items()}))
+            return lambda array, dtype=None: StrictArray(
+                np.array(inside(array) if isinstance(array, StrictArray) else array, dtype=dtype)
+            )
+        return lambda *args, **kwargs: wrapped(
+            function(*inside(args), **{key: inside(v) for key, v in kwargs.items()})
+        )
 
 
 class StrictBackend(Backend):

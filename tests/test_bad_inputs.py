@@ -24,7 +24,9 @@ from fa_cli.runs import collect
 config.register()
 with hydra.initialize_config_dir(str(config.FOLDER), version_base="1.3"):
     PLAIN = OmegaConf.to_container(hydra.compose("config"))
-SLOWLY = settings(deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+SLOWLY = settings(
+    deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
 RUN = ["experiment=debug", "seeds=2"]
 
 
@@ -43,7 +45,10 @@ VALUES = st.recursive(
     | st.floats()
     | st.text(max_size=8)
     | st.sampled_from(["fa", "linear", "${x}", "${oc.env:HOME}"]),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["_target_", "rule", "steps", "name"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["_target_", "rule", "steps", "name"]), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 ABSENT = "absent"
@@ -82,7 +87,13 @@ def test_no_target_in_a_config(group):
 
 
 @pytest.mark.parametrize(
-    "words", [["experiment=../../away"], ["rule.name=../../../away"], ["+rule.x=/../../../away"], ["model.hidden=/../../away"]]
+    "words",
+    [
+        ["experiment=../../away"],
+        ["rule.name=../../../away"],
+        ["+rule.x=/../../../away"],
+        ["model.hidden=/../../away"],
+    ],
 )
 def test_no_run_leaves_the_output_folder(tmp_path, words):
     """Whatever a run is called, nothing is written beside `outputs`."""
@@ -90,8 +101,14 @@ def test_no_run_leaves_the_output_folder(tmp_path, words):
     inside.mkdir(parents=True)
     (tmp_path / "a" / "away.yaml").write_text("# @package _global_\nsteps: 5\n")
     done = run_command(inside, *words, "steps=5")
-    assert done.returncode == 1 and "Traceback" not in done.stderr and len(done.stderr.splitlines()) == 1
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file() and "outputs" not in path.parts] == ["away.yaml"]
+    assert (
+        done.returncode == 1
+        and "Traceback" not in done.stderr
+        and len(done.stderr.splitlines()) == 1
+    )
+    assert [
+        path.name for path in tmp_path.rglob("*") if path.is_file() and "outputs" not in path.parts
+    ] == ["away.yaml"]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +158,12 @@ def test_downloads_are_encrypted():
 def trained(tmp_path_factory):
     """A finished run that keeps its checkpoint."""
     folder = tmp_path_factory.mktemp("trained")
-    assert run_command(folder, *RUN, "record.keep_checkpoint=true", "record.receptive_fields=2").returncode == 0
+    assert (
+        run_command(
+            folder, *RUN, "record.keep_checkpoint=true", "record.receptive_fields=2"
+        ).returncode
+        == 0
+    )
     (done,) = folder.rglob("done")
     return done.parent
 
@@ -170,7 +192,11 @@ def bomb(path) -> None:
 
 def huge(path) -> None:
     """An array whose header announces 8 TB."""
-    file = b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,), }".ljust(117) + b"\n"
+    file = (
+        b"\x93NUMPY\x01\x00v\x00"
+        + b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,), }".ljust(117)
+        + b"\n"
+    )
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("state/W0.npy", file + bytes(8))
 
@@ -179,24 +205,46 @@ CHECKPOINTS = {
     "empty": lambda path: path.write_bytes(b""),
     "text": lambda path: path.write_text("no archive"),
     "cut": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
-    "half zero": lambda path: path.write_bytes(path.read_bytes()[:300] + bytes(path.stat().st_size - 300)),
+    "half zero": lambda path: path.write_bytes(
+        path.read_bytes()[:300] + bytes(path.stat().st_size - 300)
+    ),
     "a pickle": lambda path: path.write_bytes(b"\x80\x04K\x01."),
-    "pickled objects": lambda path: np.savez(path, **(arrays_of(path) | {"identity": np.array([{"a": 1}], dtype=object)})),
+    "pickled objects": lambda path: np.savez(
+        path, **(arrays_of(path) | {"identity": np.array([{"a": 1}], dtype=object)})
+    ),
     "one array": lambda path: np.save(path.open("wb"), np.zeros(3)),
     "too large": bomb,
     "a huge array": huge,
-    "no weights": lambda path: np.savez(path, **{key: array for key, array in arrays_of(path).items() if key != "state/W0"}),
-    "other shapes": lambda path: np.savez(path, **(arrays_of(path) | {"state/W0": np.zeros((2, 3, 4))})),
-    "text for weights": lambda path: np.savez(path, **(arrays_of(path) | {"state/W0": np.full((2, 20, 64), "a")})),
-    "identity no JSON": lambda path: np.savez(path, **(arrays_of(path) | {"identity": np.array("{")})),
+    "no weights": lambda path: np.savez(
+        path, **{key: array for key, array in arrays_of(path).items() if key != "state/W0"}
+    ),
+    "other shapes": lambda path: np.savez(
+        path, **(arrays_of(path) | {"state/W0": np.zeros((2, 3, 4))})
+    ),
+    "text for weights": lambda path: np.savez(
+        path, **(arrays_of(path) | {"state/W0": np.full((2, 20, 64), "a")})
+    ),
+    "identity no JSON": lambda path: np.savez(
+        path, **(arrays_of(path) | {"identity": np.array("{")})
+    ),
     "another format": lambda path: np.savez(path, **(arrays_of(path) | {"format": np.array(99)})),
-    "format no number": lambda path: np.savez(path, **(arrays_of(path) | {"format": np.array(["x", "y"])})),
+    "format no number": lambda path: np.savez(
+        path, **(arrays_of(path) | {"format": np.array(["x", "y"])})
+    ),
     "step no number": lambda path: np.savez(path, **(arrays_of(path) | {"step": np.array("x")})),
     "step below zero": lambda path: np.savez(path, **(arrays_of(path) | {"step": np.array(-5)})),
-    "step past the end": lambda path: np.savez(path, **(arrays_of(path) | {"step": np.array(10**9)})),
-    "rows of another length": lambda path: np.savez(path, **(arrays_of(path) | {"rows/step": np.array([0])})),
-    "a metric of another shape": lambda path: np.savez(path, **(arrays_of(path) | {"metrics/0/loss": np.zeros(7)})),
-    "ended of another shape": lambda path: np.savez(path, **(arrays_of(path) | {"ended": np.zeros(5)})),
+    "step past the end": lambda path: np.savez(
+        path, **(arrays_of(path) | {"step": np.array(10**9)})
+    ),
+    "rows of another length": lambda path: np.savez(
+        path, **(arrays_of(path) | {"rows/step": np.array([0])})
+    ),
+    "a metric of another shape": lambda path: np.savez(
+        path, **(arrays_of(path) | {"metrics/0/loss": np.zeros(7)})
+    ),
+    "ended of another shape": lambda path: np.savez(
+        path, **(arrays_of(path) | {"ended": np.zeros(5)})
+    ),
 }
 
 
@@ -230,7 +278,9 @@ def test_any_damage_of_an_npz_file(trained, place, change, cut):
     finally:
         path.unlink()
     expected = arrays_of(trained / "arrays.npz")
-    assert all(np.array_equal(array, expected[key]) for key, array in found.items() if key in expected)
+    assert all(
+        np.array_equal(array, expected[key]) for key, array in found.items() if key in expected
+    )
 
 
 RESULTS = {  # file, content
@@ -240,7 +290,10 @@ RESULTS = {  # file, content
     "metrics of words": ("metrics.csv", b"seed,step,epoch,examples,phase,nse\nx,y,z,u,v,w\n"),
     "metrics cut": ("metrics.csv", b'seed,step,epoch,examples,phase,nse\n0,0,"'),
     "metrics without rows": ("metrics.csv", b"seed,step,epoch,examples,phase,nse\n"),
-    "config of Python objects": ("config.yaml", b"!!python/object/apply:os.system ['touch pwned']\n"),
+    "config of Python objects": (
+        "config.yaml",
+        b"!!python/object/apply:os.system ['touch pwned']\n",
+    ),
     "config a list": ("config.yaml", b"- 1\n"),
     "config no YAML": ("config.yaml", b"a: [1\n"),
     "config empty": ("config.yaml", b""),
@@ -259,7 +312,11 @@ def test_bad_results(damaged, tmp_path, damage):
         done = run_command(tmp_path, *words)
         assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) <= 1, done.stderr
         if name != "arrays.npz" or done.returncode:
-            assert words == ["report"] or (done.returncode == 1 and "rule=fa" in done.stderr), done.stderr
+            assert words == ["report"] or (done.returncode == 1 and "rule=fa" in done.stderr), (
+                done.stderr
+            )
     status = collect(tmp_path / "outputs").table["status"].tolist()
     assert set(status) == {"done" if name == "arrays.npz" else "damaged"}, status
-    assert {path: path.read_bytes() for path in before} == before and not (tmp_path / "pwned").exists()
+    assert {path: path.read_bytes() for path in before} == before and not (
+        tmp_path / "pwned"
+    ).exists()

@@ -25,7 +25,9 @@ def test_it_writes_times_and_ratios(fa_run, tmp_path):
     assert {path.name for path in folder.iterdir()} == {"bench.csv", "bench.png", "machine.csv"}
     table = pd.read_csv(folder / "bench.csv")
     assert sorted(table["contender"]) == ["bare BLAS"] * 2 + ["fa-run"] * 2
-    assert (table["us_per_step"] > 0).all() and "1 thread" in pd.read_csv(folder / "machine.csv")["libraries"][0]
+    assert (table["us_per_step"] > 0).all() and "1 thread" in pd.read_csv(folder / "machine.csv")[
+        "libraries"
+    ][0]
 
 
 def test_a_peer_that_computes_something_else_is_not_timed(fa_run, tmp_path):
@@ -38,7 +40,11 @@ def test_a_peer_that_computes_something_else_is_not_timed(fa_run, tmp_path):
 
 @pytest.mark.parametrize(
     ("word", "told"),
-    [("only=fig9", "choose from: fig2"), ("peers=nowhere", "no such folder"), ("repeats=0", "repeats=0: expected a whole number")],
+    [
+        ("only=fig9", "choose from: fig2"),
+        ("peers=nowhere", "no such folder"),
+        ("repeats=0", "repeats=0: expected a whole number"),
+    ],
 )
 def test_mistakes_are_told_in_one_line(fa_run, word, told):
     done = fa_run("bench", "only=fig2", "peers=null", word)
@@ -60,9 +66,13 @@ def test_pytorch_spikes_as_this_project_does():
     pytest.importorskip("torch")
     work = next(work for work in workloads(cores=2) if work.name == "fig4")
     small = work.dynamics._replace(population=2, streams=10)
-    work = work._replace(sizes=(12, 20, 15, 20), batch_size=10, dtype="float64", rate=0.1, dynamics=small)
+    work = work._replace(
+        sizes=(12, 20, 15, 20), batch_size=10, dtype="float64", rate=0.1, dynamics=small
+    )
     start = given(work)
-    contenders = {bench.OURS: ours(work, start)} | bench.contenders_of(PEERS / "with_torch.py")(work, start)
+    contenders = {bench.OURS: ours(work, start)} | bench.contenders_of(PEERS / "with_torch.py")(
+        work, start
+    )
     assert abs(contenders[bench.OURS]()[0] - start.weights[0]).max() > 0.05
     bench.agree(work, contenders)
 
@@ -72,4 +82,6 @@ def test_growth_is_measured_and_its_exponent_found(monkeypatch):
     monkeypatch.setattr(growth, "GROWN", {"seeds": ([1, 8], growth.GROWN["seeds"][1])})
     table = growth.measure(repeats=1)
     assert list(table["value"]) == [1, 8] and 4 < table["peak_mb"][1] / table["peak_mb"][0] < 12
-    assert growth.slope(np.array([1, 2, 4, 8, 16]), 3 * np.array([1, 2, 4, 8, 16]) ** 2.0) == pytest.approx(2)
+    assert growth.slope(
+        np.array([1, 2, 4, 8, 16]), 3 * np.array([1, 2, 4, 8, 16]) ** 2.0
+    ) == pytest.approx(2)

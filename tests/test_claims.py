@@ -43,7 +43,10 @@ def test_f2_2_feedback_alignment_does_the_same_just_as_quickly(folder):
 
 def test_f2_3_node_perturbation_learns_but_slowly(folder):
     """Final NSE < 0.2, yet more than 1000 times backprop's; at least twice its steps to NSE 0.1."""
-    final, bp = table(folder, "node_perturbation").iloc[-1].mean(), table(folder, "bp").iloc[-1].mean()
+    final, bp = (
+        table(folder, "node_perturbation").iloc[-1].mean(),
+        table(folder, "bp").iloc[-1].mean(),
+    )
     assert 1000 * bp < final < 0.2
     reached = steps_to(table(folder, "node_perturbation"), 0.1)
     assert np.median(reached) >= 2 * steps_to(table(folder, "bp"), 0.1).mean()

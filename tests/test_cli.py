@@ -28,20 +28,36 @@ def test_a_bare_run(fa_run, tmp_path):
         assert part in said
     folder = tmp_path / "outputs" / "linear" / "rule=fa"
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert names == {"metrics.csv", "summary.csv", "config.yaml", "manifest.json", "done", ".hydra/config.yaml", ".hydra/overrides.yaml"}
+    assert names == {
+        "metrics.csv",
+        "summary.csv",
+        "config.yaml",
+        "manifest.json",
+        "done",
+        ".hydra/config.yaml",
+        ".hydra/overrides.yaml",
+    }
     metrics = pd.read_csv(folder / "metrics.csv")
     assert list(metrics)[:5] == ["seed", "step", "epoch", "examples", "phase"]
     assert set(metrics["seed"]) == set(range(20)) and metrics["step"].max() == 2000
     assert metrics[metrics["step"] == 2000]["nse"].max() < 1e-6
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["backend"] == "numpy" and manifest["examples_per_second"] > 0 and "numpy" in manifest["versions"]
+    assert (
+        manifest["backend"] == "numpy"
+        and manifest["examples_per_second"] > 0
+        and "numpy" in manifest["versions"]
+    )
 
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert "finished before" in succeed(fa_run())
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
     succeed(fa_run("resume=false"))
-    after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "manifest.json"}
+    after = {
+        path: path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "manifest.json"
+    }
     after = {path: content for path, content in after.items() if path.parent.name != ".hydra"}
     assert after == {path: content for path, content in before.items() if path in after}
 
@@ -58,7 +74,12 @@ def test_help_version_and_config(fa_run, tmp_path):
 
 @pytest.mark.parametrize(
     "words",
-    [["rule=fa"], ["rule=node_perturbation"], ["experiment=debug"], ["experiment=debug", "rule=bp", "model.hidden=tanh", "dtype=float32"]],
+    [
+        ["rule=fa"],
+        ["rule=node_perturbation"],
+        ["experiment=debug"],
+        ["experiment=debug", "rule=bp", "model.hidden=tanh", "dtype=float32"],
+    ],
     ids=" ".join,
 )
 def test_a_seed_is_the_same_alone_or_among_others(fa_run, tmp_path, words):
@@ -66,7 +87,9 @@ def test_a_seed_is_the_same_alone_or_among_others(fa_run, tmp_path, words):
     words = [*words, "steps=300", "record.every=100"]
     succeed(fa_run(*words, "seeds=[3]", "outputs=alone"))
     succeed(fa_run(*words, "seeds=5", "outputs=among"))
-    (alone,), (among,) = (list((tmp_path / name).rglob("metrics.csv")) for name in ("alone", "among"))
+    (alone,), (among,) = (
+        list((tmp_path / name).rglob("metrics.csv")) for name in ("alone", "among")
+    )
     rows = [line for line in among.read_text().splitlines() if line.startswith("3,")]
     assert len(rows) == 4 and alone.read_text().splitlines()[1:] == rows
 
@@ -75,7 +98,9 @@ def test_a_sweep_and_the_names_of_its_folders(fa_run, tmp_path):
     """A folder for each combination, named by what differs."""
     succeed(fa_run("-m", "experiment=debug", "rule=bp,shallow", "batch_size=5,10"))
     names = {path.parent.name for path in tmp_path.rglob("done")}
-    assert names == {f"rule={rule},batch_size={size}" for rule in ("bp", "shallow") for size in (5, 10)}
+    assert names == {
+        f"rule={rule},batch_size={size}" for rule in ("bp", "shallow") for size in (5, 10)
+    }
 
 
 def only_metrics(folder: Path) -> pd.DataFrame:
@@ -93,7 +118,14 @@ def test_steps_and_epochs(fa_run, tmp_path):
 
 def test_phases(fa_run, tmp_path):
     """Rule and frozen layers change with the phase; while only W_0 learns, W stays as it was."""
-    succeed(fa_run("phases=[{freeze:[1],steps:100},{rule:bp,steps:50}]", "optimizer.learning_rate=0.002", "seeds=2", "record.every=50"))
+    succeed(
+        fa_run(
+            "phases=[{freeze:[1],steps:100},{rule:bp,steps:50}]",
+            "optimizer.learning_rate=0.002",
+            "seeds=2",
+            "record.every=50",
+        )
+    )
     table = only_metrics(tmp_path).query("seed == 0").set_index("step")
     assert table["phase"].tolist() == [0, 0, 1, 1]
     assert table["weight_norm_1"][0] == table["weight_norm_1"][100] != table["weight_norm_1"][150]
@@ -101,13 +133,27 @@ def test_phases(fa_run, tmp_path):
     assert table["angle_w_b_1"].isna().tolist() == [False, False, True, True]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1], ids=lambda number: number.name
+)
 def test_interrupted_and_resumed(tmp_path, number):
     """A signal writes a checkpoint and ends the run; the same command goes on, to the same bytes as a run without interruption."""
-    words = ["steps=60000", "seeds=5", "optimizer.momentum=0.5", "optimizer.learning_rate=0.001", "rule=node_perturbation"]
+    words = [
+        "steps=60000",
+        "seeds=5",
+        "optimizer.momentum=0.5",
+        "optimizer.learning_rate=0.001",
+        "rule=node_perturbation",
+    ]
     words += ["phases=[{steps:30000},{freeze:[0],steps:30000}]", "record.audit=2"]
     command = [str(Path(sys.executable).with_name("fa-run")), *words]
-    process = subprocess.Popen([*command, "outputs=stopped"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, "outputs=stopped"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     wait_for("config.yaml", tmp_path, process)  # written when training begins
     time.sleep(1)
     process.send_signal(number)
@@ -137,19 +183,30 @@ def test_a_seed_that_diverges_ends_alone(fa_run, tmp_path):
     ended = {int(seed): int(step) for seed, step in re.findall(said, done.stderr)}
     assert 0 < len(ended) == len(done.stderr.splitlines()) < 20
     table = only_metrics(tmp_path / "all")
-    assert table.groupby("seed")["step"].max().to_dict() == {s: ended.get(s, 1010) - 10 for s in range(20)}
+    assert table.groupby("seed")["step"].max().to_dict() == {
+        s: ended.get(s, 1010) - 10 for s in range(20)
+    }
     (summary,) = (tmp_path / "all").rglob("summary.csv")
     assert set(pd.read_csv(summary)["n"]) == {20 - len(ended)}
     others = [s for s in range(20) if s not in ended]
     succeed(fa_run(*words, f"seeds={others}".replace(" ", ""), "outputs=others"))
-    assert table[~table["seed"].isin(ended)].reset_index(drop=True).equals(only_metrics(tmp_path / "others"))
+    assert (
+        table[~table["seed"].isin(ended)]
+        .reset_index(drop=True)
+        .equals(only_metrics(tmp_path / "others"))
+    )
 
 
 def test_two_identical_sweeps_share_the_work(tmp_path):
     """Started together, they train each run once; a third one finds all of them finished."""
     words = ["-m", "rule=bp,fa,shallow", "steps=20000", "seeds=5", "record.every=1000"]
     command = [str(Path(sys.executable).with_name("fa-run")), *words]
-    pair = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    pair = [
+        subprocess.Popen(
+            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
     told = [process.communicate(timeout=120) for process in pair]
     assert [process.returncode for process in pair] == [0, 0], told
     assert len(list(tmp_path.rglob("done"))) == 3
@@ -162,14 +219,24 @@ def test_an_audit_can_be_rederived(fa_run, tmp_path):
     """record.audit=3: the updates of a 3-layer tanh net under feedback alignment, recomputed with plain NumPy."""
     eta = 0.01
     succeed(
-        fa_run("model=tanh", "dataset=teacher", "record.audit=3", f"optimizer.learning_rate={eta}", "steps=9", "seeds=2", "batch_size=4")
+        fa_run(
+            "model=tanh",
+            "dataset=teacher",
+            "record.audit=3",
+            f"optimizer.learning_rate={eta}",
+            "steps=9",
+            "seeds=2",
+            "batch_size=4",
+        )
     )
     (path,) = tmp_path.rglob("audit.npz")
     audit = np.load(path)
     assert {key.split("/")[0] for key in audit.files} == set("0123") and "3/x" not in audit
     for k in range(3):
         for s in range(2):
-            w0, w1, b0, b1, feedback = (audit[f"{k}/{name}"][s] for name in ("W0", "W1", "b0", "b1", "B1"))
+            w0, w1, b0, b1, feedback = (
+                audit[f"{k}/{name}"][s] for name in ("W0", "W1", "b0", "b1", "B1")
+            )
             x, target = audit[f"{k}/x"][s], audit[f"{k}/target"][s]
             h = np.tanh(x @ w0.T + b0)
             e = target - (h @ w1.T + b1)
@@ -185,7 +252,9 @@ def test_an_audit_can_be_rederived(fa_run, tmp_path):
 
 def test_the_audit_holds_the_noise(fa_run, tmp_path):
     """A rule with noise: xi_l as it was added to h_l, of the sd that the config says."""
-    succeed(fa_run("rule=node_perturbation", "record.audit=2", "steps=5", "batch_size=500", "seeds=2"))
+    succeed(
+        fa_run("rule=node_perturbation", "record.audit=2", "steps=5", "batch_size=500", "seeds=2")
+    )
     (path,) = tmp_path.rglob("audit.npz")
     with np.load(path) as audit:
         assert audit["1/noise1"].shape == (2, 500, 20)
@@ -197,7 +266,11 @@ def test_a_kept_checkpoint_has_the_final_state(fa_run, tmp_path):
     succeed(fa_run("experiment=debug", "record.keep_checkpoint=true"))
     (path,) = tmp_path.rglob("checkpoint.npz")
     with np.load(path) as state:
-        assert state["step"] == 30 and state["state/W0"].shape == (2, 20, 64) and state["feedback/1"].shape == (2, 20, 10)
+        assert (
+            state["step"] == 30
+            and state["state/W0"].shape == (2, 20, 64)
+            and state["feedback/1"].shape == (2, 20, 10)
+        )
 
 
 TOY = '''
@@ -230,7 +303,14 @@ def test_a_rule_from_outside(fa_run, tmp_path):
 
 def test_sparse_networks_by_command_line(fa_run, tmp_path):
     """Half of W's and B's elements absent at the end of training, as at its start."""
-    succeed(fa_run("experiment=debug", "model.sparsity=[0,0.5]", "rule.feedback_sparsity=0.5", "record.keep_checkpoint=true"))
+    succeed(
+        fa_run(
+            "experiment=debug",
+            "model.sparsity=[0,0.5]",
+            "rule.feedback_sparsity=0.5",
+            "record.keep_checkpoint=true",
+        )
+    )
     (path,) = tmp_path.rglob("checkpoint.npz")
     with np.load(path) as state:
         assert (state["state/W1"] == 0).mean() == (state["feedback/1"] == 0).mean() == 0.5
@@ -269,7 +349,14 @@ def test_completion_in_a_real_shell(tmp_path):
     COMP_LINE="fa-run plot fig" COMP_POINT=15 COMP_WORDS=(fa-run plot fig) COMP_CWORD=2
     hydra_bash_completion; echo "${{COMPREPLY[@]}}"
     """
-    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=os.environ, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert "figure=" in done.stdout, done.stdout + done.stderr
 
 

@@ -10,9 +10,17 @@ from hydra import compose, initialize_config_dir
 from fa_cli import config
 
 GROUPS = ("model", "rule", "dataset", "backend", "optimizer", "experiment", "sweep")
-OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((config.FOLDER / group).glob("*.yaml"))]
+OPTIONS = [
+    (group, path.stem)
+    for group in GROUPS
+    for path in sorted((config.FOLDER / group).glob("*.yaml"))
+]
 EXPERIMENTS = [name for group, name in OPTIONS if group == "experiment"]
-HEAVY = {"fig5": "phases=[{steps:4}]", "fig5_phases": "phases=[{steps:4}]", "figS14": "phases=[{rule:bp,steps:2},{rule:fa,steps:2}]"}
+HEAVY = {
+    "fig5": "phases=[{steps:4}]",
+    "fig5_phases": "phases=[{steps:4}]",
+    "figS14": "phases=[{rule:bp,steps:2},{rule:fa,steps:2}]",
+}
 HEAVY |= {"fig4_spiking": "model.sizes=[784,30,20,20,1000]"}
 ON_MNIST = ("fig3_mnist", "fig3_sparse", "fig4_spiking")
 
@@ -43,16 +51,25 @@ def test_no_config_names_code():
 
 def test_per_rule_settings():
     """An experiment's setting for each algorithm, and its value for a rule that it does not know."""
-    rates = {rule: config.resolve(composed(f"rule={rule}"), [])["optimizer"]["learning_rate"] for rule in ("bp", "shallow", "dfa")}
+    rates = {
+        rule: config.resolve(composed(f"rule={rule}"), [])["optimizer"]["learning_rate"]
+        for rule in ("bp", "shallow", "dfa")
+    }
     assert rates == {"bp": 0.01, "shallow": 6, "dfa": 0.01}
-    assert config.resolve(composed("experiment=fig3_mnist", "rule=bp"), [])["model"]["weight_scale"] == [0.05, 0.5]
+    assert config.resolve(composed("experiment=fig3_mnist", "rule=bp"), [])["model"][
+        "weight_scale"
+    ] == [0.05, 0.5]
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=needs_mnist) if n in ON_MNIST else n for n in EXPERIMENTS])
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=needs_mnist) if n in ON_MNIST else n for n in EXPERIMENTS]
+)
 def test_every_experiment_runs(name, tmp_path):
     """A few steps of two seeds: the columns, the rows, and numbers in them."""
     length = HEAVY.get(name, "phases=[]")
-    done = run_command(tmp_path, f"experiment={name}", "steps=4", "seeds=2", "record.every=2", length)
+    done = run_command(
+        tmp_path, f"experiment={name}", "steps=4", "seeds=2", "record.every=2", length
+    )
     assert done.returncode == 0, done.stderr
     (path,) = tmp_path.rglob("metrics.csv")
     table = pd.read_csv(path)

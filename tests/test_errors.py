@@ -68,7 +68,11 @@ def told(done, *parts: str) -> None:
         assert part in line, line
 
 
-@pytest.mark.parametrize(("words", "culprit", "remedy"), MISTAKES, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+@pytest.mark.parametrize(
+    ("words", "culprit", "remedy"),
+    MISTAKES,
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
 def test_one_line_names_culprit_and_remedy(fa_run, tmp_path, words, culprit, remedy):
     """And nothing is left behind in the results' folder."""
     told(fa_run(*words), culprit, remedy)
@@ -90,20 +94,33 @@ def test_no_gpu(fa_run):
         (gzip.compress(b"\0\0\x08\x03 altered"), "SHA-256"),
         (b"no gzip", "truncated or no gzip"),
     ],
-    ids=["truncated", "altered", "no gzip"],  # those that pytest would make hold gzip's time stamp: another in each of its processes
+    ids=[
+        "truncated",
+        "altered",
+        "no gzip",
+    ],  # those that pytest would make hold gzip's time stamp: another in each of its processes
 )
 def test_a_wrong_data_file_is_never_used(fa_run, tmp_path, content, culprit):
     """Truncated, altered or foreign: its name, what is wrong, and how to get the right one."""
     (tmp_path / "data" / "mnist").mkdir(parents=True)
     (tmp_path / "data" / "mnist" / "train-images-idx3-ubyte.gz").write_bytes(content)
-    told(fa_run("experiment=fig3_mnist", "data_dir=data"), "train-images-idx3-ubyte.gz", culprit, "fa-run data mnist")
+    told(
+        fa_run("experiment=fig3_mnist", "data_dir=data"),
+        "train-images-idx3-ubyte.gz",
+        culprit,
+        "fa-run data mnist",
+    )
 
 
 @pytest.mark.parametrize("where", ["file/below", "/proc/nowhere"])
 def test_a_folder_that_cannot_be_written(fa_run, tmp_path, where):
     """The folder and what to type."""
     (tmp_path / "file").touch()
-    told(fa_run(TINY, f"outputs={where}"), where.split("/")[1] if where.startswith("/") else "file", "outputs=DIR")
+    told(
+        fa_run(TINY, f"outputs={where}"),
+        where.split("/")[1] if where.startswith("/") else "file",
+        "outputs=DIR",
+    )
 
 
 def test_a_damaged_checkpoint(fa_run, tmp_path):
@@ -114,7 +131,9 @@ def test_a_damaged_checkpoint(fa_run, tmp_path):
     told(fa_run(TINY), "checkpoint.npz", "delete it")
 
 
-@pytest.mark.parametrize(("name", "value", "culprit"), [("format", 99, "another version"), ("step", None, "is damaged")])
+@pytest.mark.parametrize(
+    ("name", "value", "culprit"), [("format", 99, "another version"), ("step", None, "is damaged")]
+)
 def test_a_checkpoint_of_another_kind(fa_run, tmp_path, name, value, culprit):
     """Of another version of fa-run, or with a part missing: refused, and left as it is."""
     words = [TINY, "record.keep_checkpoint=true"]
@@ -134,7 +153,11 @@ def test_a_checkpoint_of_another_config(fa_run, tmp_path):
     assert fa_run(TINY, "record.keep_checkpoint=true", "batch_size=10").returncode == 0
     (path,) = tmp_path.rglob("checkpoint.npz")
     (path.parent / "done").unlink()
-    told(fa_run(TINY, "batch_size=20", f"hydra.run.dir='{path.parent}'"), "batch_size was 10, now 20", "resume=false")
+    told(
+        fa_run(TINY, "batch_size=20", f"hydra.run.dir='{path.parent}'"),
+        "batch_size was 10, now 20",
+        "resume=false",
+    )
 
 
 def test_a_rule_from_outside_that_is_not_there(fa_run):
@@ -152,7 +175,12 @@ def test_earlier_results_are_untouched(fa_run, tmp_path):
     assert fa_run(TINY).returncode == 0
     before = snapshot(tmp_path / "outputs")
     assert len(before) >= 6
-    words = [TINY, "optimizer.learning_rate=1e200", "model.output=linear", "hydra.run.dir='outputs/debug/rule=fa'"]
+    words = [
+        TINY,
+        "optimizer.learning_rate=1e200",
+        "model.output=linear",
+        "hydra.run.dir='outputs/debug/rule=fa'",
+    ]
     told(fa_run(*words), "another config", "model.output was logistic, now linear", "outputs=DIR")
     told(fa_run(*words, "resume=false"), "learning_rate=1e+200")
     assert snapshot(tmp_path / "outputs") == before
@@ -160,6 +188,8 @@ def test_earlier_results_are_untouched(fa_run, tmp_path):
 
 def test_one_bad_run_does_not_stop_a_sweep(fa_run, tmp_path):
     """The good runs are finished, the bad one is told in one line, the exit code says that something failed."""
-    told(fa_run("-m", "steps=200", "seeds=2", "optimizer.learning_rate=10,0.01"), "learning_rate=10")
+    told(
+        fa_run("-m", "steps=200", "seeds=2", "optimizer.learning_rate=10,0.01"), "learning_rate=10"
+    )
     finished = [path.parent.name for path in tmp_path.rglob("done")]
     assert finished == ["rule=fa,optimizer.learning_rate=0.01,seeds=2,steps=200"]

@@ -5,10 +5,16 @@ from conftest import needs_mnist, run_command
 
 SWEEPS = {  # sweep: (what makes it tiny, figures drawn from it)
     "fig3d": (["steps=20", "seeds=2", "record.every=5"], ["fig3d"]),
-    "figS6": (["steps=20", "seeds=2", "record.every=5", "phases=[{freeze:[0],steps:20}]"], ["figS6"]),
+    "figS6": (
+        ["steps=20", "seeds=2", "record.every=5", "phases=[{freeze:[0],steps:20}]"],
+        ["figS6"],
+    ),
     "figS7": (["steps=20", "seeds=2"], ["figS7"]),
     "figS8": (["steps=20", "seeds=2", "record.every=5"], ["figS8"]),
-    "fig5": (["steps=8", "seeds=2", "record.every=2", "phases=[{freeze:[1],steps:4},{rule:bp,steps:4}]"], ["fig5", "figS9", "figS14"]),
+    "fig5": (
+        ["steps=8", "seeds=2", "record.every=2", "phases=[{freeze:[1],steps:4},{rule:bp,steps:4}]"],
+        ["fig5", "figS9", "figS14"],
+    ),
     "figS10": (["steps=400", "seeds=50", "record.every=10"], ["figS10"]),
     "figS11": (["seeds=2", "steps=20"], ["figS11", "figS12"]),
     "figS13": (["steps=20", "seeds=2"], ["figS13"]),

@@ -19,12 +19,16 @@ def test_slope_is_the_derivative_of_phi(name):
     unit = ACTIVATIONS[name]
     a = np.array([-3.0, -1.0, -0.1, 0.2, 1.0, 2.5])
     numeric = (unit.phi(np, a + 1e-6) - unit.phi(np, a - 1e-6)) / 2e-6
-    np.testing.assert_allclose(unit.slope(np, unit.phi(np, a)) * np.ones(6), numeric, rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(
+        unit.slope(np, unit.phi(np, a)) * np.ones(6), numeric, rtol=1e-8, atol=1e-9
+    )
 
 
 def test_piecewise_linear_is_the_papers():
     """f(x) = x / 20 below 0, x above. Supp. Note 5, eq. (1)."""
-    np.testing.assert_allclose(ACTIVATIONS["piecewise_linear"].phi(np, np.array([-2.0, 0.0, 3.0])), [-0.1, 0, 3])
+    np.testing.assert_allclose(
+        ACTIVATIONS["piecewise_linear"].phi(np, np.array([-2.0, 0.0, 3.0])), [-0.1, 0, 3]
+    )
 
 
 def test_weights_fill_their_ranges():
@@ -52,7 +56,12 @@ def test_literal_matrices():
     w = [[[1, 2], [3, 4]], [[0.15, -0.13]]]
     net = build(ModelConfig(sizes=[2, 2, 1], weights=w), BACKEND, [0, 1])
     np.testing.assert_array_equal(net.weights[1], [[[0.15, -0.13]]] * 2)
-    feedback = build_feedback(RuleConfig(name="fa", feedback=[[[-3.75], [-4.53]]]), layer_by_layer([2, 2, 1]), BACKEND, [0])
+    feedback = build_feedback(
+        RuleConfig(name="fa", feedback=[[[-3.75], [-4.53]]]),
+        layer_by_layer([2, 2, 1]),
+        BACKEND,
+        [0],
+    )
     np.testing.assert_array_equal(feedback[1], [[[-3.75], [-4.53]]])
     with pytest.raises(UserError, match="layer 1 needs a 1 x 2 matrix"):
         build(ModelConfig(sizes=[2, 2, 1], weights=[w[0], [[1]]]), BACKEND, [0])
@@ -76,4 +85,6 @@ def test_forward_is_the_papers_recurrence():
     for s in range(2):
         for n in range(6):
             h = np.tanh(net.weights[0][s] @ x[s, n] + net.biases[0][s])
-            np.testing.assert_allclose(y[s, n], 1 / (1 + np.exp(-(net.weights[1][s] @ h + net.biases[1][s]))), rtol=1e-12)
+            np.testing.assert_allclose(
+                y[s, n], 1 / (1 + np.exp(-(net.weights[1][s] @ h + net.biases[1][s]))), rtol=1e-12
+            )

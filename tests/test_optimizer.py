@@ -10,7 +10,12 @@ from fa_cli.schema import OptimizerConfig
 
 
 def step(net, signals, rule="fa", weight_decay=0.0, **how):
-    (keep,) = decay(OptimizerConfig(weight_decay=weight_decay), np.array([0.1]), len(signals.error[0]), net.backend.dtype)
+    (keep,) = decay(
+        OptimizerConfig(weight_decay=weight_decay),
+        np.array([0.1]),
+        len(signals.error[0]),
+        net.backend.dtype,
+    )
     update(net, signals, deltas(rule, net, signals), 0.1, keep, **how)
 
 
@@ -35,7 +40,9 @@ def test_weight_decay_is_per_example():
     start = net.weights[0].copy()
     step(net, signals, weight_decay=0.5)
     step(plain, signals)
-    np.testing.assert_allclose(net.weights[0], plain.weights[0] - start + start * (1 - 0.1 * 0.5) ** 6, rtol=1e-12)
+    np.testing.assert_allclose(
+        net.weights[0], plain.weights[0] - start + start * (1 - 0.1 * 0.5) ** 6, rtol=1e-12
+    )
     np.testing.assert_array_equal(net.biases[0], plain.biases[0])
 
 
@@ -60,14 +67,23 @@ def test_momentum_builds_up():
     for _ in range(2):  # the same signals twice, as if the error had stayed
         step(net, signals, momentum=0.5, velocity=velocity)
     np.testing.assert_allclose(net.weights[1] - start, 2.5 * (plain.weights[1] - start), rtol=1e-10)
-    np.testing.assert_allclose(velocity["b1"], 1.5 * (plain.biases[1] - network().biases[1]), rtol=1e-10)
+    np.testing.assert_allclose(
+        velocity["b1"], 1.5 * (plain.biases[1] - network().biases[1]), rtol=1e-10
+    )
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_frozen_layers_stay(momentum):
     """Neither weights nor biases of a frozen layer change, whatever decays or rolls on; the others do."""
     net, start = network(), network()
-    step(net, batch(net), weight_decay=0.1, frozen={0}, momentum=momentum, velocity=resting(net) if momentum else None)
+    step(
+        net,
+        batch(net),
+        weight_decay=0.1,
+        frozen={0},
+        momentum=momentum,
+        velocity=resting(net) if momentum else None,
+    )
     np.testing.assert_array_equal(net.weights[0], start.weights[0])
     np.testing.assert_array_equal(net.biases[0], start.biases[0])
     assert (net.weights[1] != start.weights[1]).any()
@@ -87,7 +103,9 @@ def test_absent_synapses_stay_absent(momentum):
     net = network((20, 30, 10), sparsity=0.5, feedback_sparsity=0.5)
     absent, back = net.weights[1] == 0, net.feedback[1] == 0
     assert absent.mean() == back.mean() == 0.5
-    assert 0.15 < (absent.swapaxes(1, 2) & back).mean() < 0.35  # masks are independent: a quarter lacks both
+    assert (
+        0.15 < (absent.swapaxes(1, 2) & back).mean() < 0.35
+    )  # masks are independent: a quarter lacks both
     velocity = resting(net) if momentum else None
     for k in range(3):
         step(net, batch(net, seed=k), weight_decay=0.1, momentum=momentum, velocity=velocity)
@@ -98,5 +116,12 @@ def test_absent_synapses_stay_absent(momentum):
 def test_schedule():
     """The rate changes from the given time on, whatever the order of the pairs."""
     config = OptimizerConfig(learning_rate=1.0, schedule=[[20.0, 0.01], [10.0, 0.1]])
-    assert learning_rates(config, [0, 9.99, 10, 19, 20, 1000]).tolist() == [1.0, 1.0, 0.1, 0.1, 0.01, 0.01]
+    assert learning_rates(config, [0, 9.99, 10, 19, 20, 1000]).tolist() == [
+        1.0,
+        1.0,
+        0.1,
+        0.1,
+        0.01,
+        0.01,
+    ]
     assert learning_rates(OptimizerConfig(learning_rate=0.3), [0, 7]).tolist() == [0.3, 0.3]

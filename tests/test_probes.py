@@ -19,13 +19,19 @@ class Held:
         self.x = rng.standard_normal((2, count, net.sizes[0]))
         self.labels = rng.integers(0, net.sizes[-1], count) if labels else None
         self.target = (
-            np.broadcast_to(np.eye(net.sizes[-1])[self.labels], (2, count, net.sizes[-1])) if labels else rng.standard_normal((2, count, 3))
+            np.broadcast_to(np.eye(net.sizes[-1])[self.labels], (2, count, net.sizes[-1]))
+            if labels
+            else rng.standard_normal((2, count, 3))
         )
         self.probe = Batch(self.x[:, :5], self.target[:, :5])
 
     def heldout(self):
         for piece in (slice(0, 5), slice(5, None)):
-            yield Batch(self.x[:, piece], self.target[:, piece], None if self.labels is None else self.labels[piece])
+            yield Batch(
+                self.x[:, piece],
+                self.target[:, piece],
+                None if self.labels is None else self.labels[piece],
+            )
 
 
 def view(rule="fa", **held):
@@ -71,14 +77,24 @@ def test_no_error_rate_without_classes():
     assert measured("test_error", view(labels=False)) == {}
 
 
-@pytest.mark.parametrize(("metric", "reference"), [("angle_to_bp", "bp"), ("angle_to_pbp", "pseudobackprop")])
+@pytest.mark.parametrize(
+    ("metric", "reference"), [("angle_to_bp", "bp"), ("angle_to_pbp", "pseudobackprop")]
+)
 def test_angles_between_hidden_signals(metric, reference):
     """The angle of each example, then the mean; 0 for the reference rule itself."""
     v = view("fa")
     mine, other = (deltas(rule, v.net, v.signals) for rule in ("fa", reference))
     for l in (1, 2):
-        cosine = (mine[l] * other[l]).sum(-1) / np.linalg.norm(mine[l], axis=-1) / np.linalg.norm(other[l], axis=-1)
-        np.testing.assert_allclose(measured(metric, v)[f"{metric}_{l}"], np.degrees(np.arccos(cosine)).mean(axis=1), rtol=1e-10)
+        cosine = (
+            (mine[l] * other[l]).sum(-1)
+            / np.linalg.norm(mine[l], axis=-1)
+            / np.linalg.norm(other[l], axis=-1)
+        )
+        np.testing.assert_allclose(
+            measured(metric, v)[f"{metric}_{l}"],
+            np.degrees(np.arccos(cosine)).mean(axis=1),
+            rtol=1e-10,
+        )
         np.testing.assert_allclose(measured(metric, view(reference))[f"{metric}_{l}"], 0, atol=1e-5)
 
 
@@ -88,9 +104,13 @@ def test_angles_between_forward_and_feedback_weights():
     w, b = v.net.weights[1], v.net.feedback[1]
     for s in range(2):
         cosine = (w[s].T * b[s]).sum() / np.linalg.norm(w[s]) / np.linalg.norm(b[s])
-        assert measured("angle_w_b", v)["angle_w_b_1"][s] == pytest.approx(np.degrees(np.arccos(cosine)))
+        assert measured("angle_w_b", v)["angle_w_b_1"][s] == pytest.approx(
+            np.degrees(np.arccos(cosine))
+        )
         unit = w[s][:, 2] @ b[s][2] / np.linalg.norm(w[s][:, 2]) / np.linalg.norm(b[s][2])
-        assert measured("angle_w_b_unit", v)["angle_w_b_unit_1"][s, 2] == pytest.approx(np.degrees(np.arccos(unit)))
+        assert measured("angle_w_b_unit", v)["angle_w_b_unit_1"][s, 2] == pytest.approx(
+            np.degrees(np.arccos(unit))
+        )
 
 
 def test_no_angle_to_feedback_that_is_not_there():
@@ -102,7 +122,14 @@ def test_no_angle_to_feedback_that_is_not_there():
 def test_norms():
     """Frobenius norms of W_l and B_l; root mean square length of delta_l."""
     v = view("fa")
-    np.testing.assert_allclose(measured("weight_norm", v)["weight_norm_1"], np.linalg.norm(v.net.weights[1], axis=(1, 2)))
-    np.testing.assert_allclose(measured("feedback_norm", v)["feedback_norm_2"], np.linalg.norm(v.net.feedback[2], axis=(1, 2)))
+    np.testing.assert_allclose(
+        measured("weight_norm", v)["weight_norm_1"], np.linalg.norm(v.net.weights[1], axis=(1, 2))
+    )
+    np.testing.assert_allclose(
+        measured("feedback_norm", v)["feedback_norm_2"],
+        np.linalg.norm(v.net.feedback[2], axis=(1, 2)),
+    )
     lengths = np.linalg.norm(v.delta[1], axis=-1)
-    np.testing.assert_allclose(measured("delta_norm", v)["delta_norm_1"], np.sqrt((lengths**2).mean(axis=1)))
+    np.testing.assert_allclose(
+        measured("delta_norm", v)["delta_norm_1"], np.sqrt((lengths**2).mean(axis=1))
+    )

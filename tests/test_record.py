@@ -23,7 +23,15 @@ def test_numbers_are_plain_decimals_that_read_back(dtype):
 
 def test_summary_is_of_the_last_row_of_each_seed():
     """Mean, sd (n - 1), median, least and greatest; a metric that is empty at the end has n = 0."""
-    table = pd.DataFrame({"seed": [0, 0, 1, 1], "step": [0, 5, 0, 5], "epoch": 0.0, "examples": [0, 5, 0, 5], "phase": 0})
+    table = pd.DataFrame(
+        {
+            "seed": [0, 0, 1, 1],
+            "step": [0, 5, 0, 5],
+            "epoch": 0.0,
+            "examples": [0, 5, 0, 5],
+            "phase": 0,
+        }
+    )
     table["nse"], table["early"] = [1.0, 0.2, 1.0, 0.4], [3.0, np.nan, 3.0, np.nan]
     nse, early = record.summarise(table).to_dict("records")
     assert (nse["metric"], nse["n"], nse["min"], nse["max"]) == ("nse", 2, 0.2, 0.4)
@@ -58,6 +66,16 @@ def test_a_damaged_run_is_named(tmp_path):
 
 def test_where_things_lie_is_no_part_of_a_run():
     """The identity of a run is what determines its results."""
-    resolved = {"steps": 3, "outputs": "a", "data_dir": "b", "resume": False, "backend": {"name": "numpy", "threads": 1}}
+    resolved = {
+        "steps": 3,
+        "outputs": "a",
+        "data_dir": "b",
+        "resume": False,
+        "backend": {"name": "numpy", "threads": 1},
+    }
     resolved["record"] = {"every": 1, "checkpoint_seconds": 5}
-    assert record.identity(resolved) == {"steps": 3, "backend": {"name": "numpy"}, "record": {"every": 1}}
+    assert record.identity(resolved) == {
+        "steps": 3,
+        "backend": {"name": "numpy"},
+        "record": {"every": 1},
+    }

@@ -11,7 +11,22 @@ from conftest import run_command
 from fa_cli.judge import CRITERIA
 from fa_cli.report import COLUMNS, claims, judge, row
 
-COUNTS = {"F2": 6, "F3": 8, "F4": 1, "F5": 3, "S5": 1, "S6": 3, "S7": 3, "S8": 1, "S9": 1, "S10": 2, "S11": 3, "S12": 1, "S13": 1, "S14": 1}
+COUNTS = {
+    "F2": 6,
+    "F3": 8,
+    "F4": 1,
+    "F5": 3,
+    "S5": 1,
+    "S6": 3,
+    "S7": 3,
+    "S8": 1,
+    "S9": 1,
+    "S10": 2,
+    "S11": 3,
+    "S12": 1,
+    "S13": 1,
+    "S14": 1,
+}
 COUNTS |= {"N5": 11, "N6": 3, "N7": 2, "N9": 4, "T1": 2, "T2": 1, "T3": 1, "T4": 1}
 IDS = [f"{group}.{k}" for group, count in COUNTS.items() for k in range(1, count + 1)]
 
@@ -19,12 +34,18 @@ IDS = [f"{group}.{k}" for group, count in COUNTS.items() for k in range(1, count
 def make_run(folder, finals, column="nse", done=True):
     """A finished run whose seeds go from 1 to the given final values."""
     folder.mkdir(parents=True)
-    rows = [{"seed": s, "step": step, "epoch": 0.0, "examples": step, "phase": 0} for s in range(len(finals)) for step in (0, 10)]
+    rows = [
+        {"seed": s, "step": step, "epoch": 0.0, "examples": step, "phase": 0}
+        for s in range(len(finals))
+        for step in (0, 10)
+    ]
     table = pd.DataFrame(rows)
     table[column] = np.column_stack([np.ones(len(finals)), finals]).ravel()
     table.to_csv(folder / "metrics.csv", index=False)
     (folder / "config.yaml").write_text(yaml.safe_dump({"rule": {"name": "fa"}}))
-    (folder / "manifest.json").write_text(json.dumps({"commit": "abc", "versions": {"numpy": "2"}, "device": "cpu", "seconds": 1}))
+    (folder / "manifest.json").write_text(
+        json.dumps({"commit": "abc", "versions": {"numpy": "2"}, "device": "cpu", "seconds": 1})
+    )
     if done:
         (folder / "done").touch()
 
@@ -32,7 +53,15 @@ def make_run(folder, finals, column="nse", done=True):
 def claim(criterion, n=5, **parameters):
     """A made-up row about runs a and b."""
     runs = {"a": "x/rule=a"} if criterion == "value" else {"a": "x/rule=a", "b": "x/rule=b"}
-    base = {"id": "X1", "where": "here", "claim": "a | b", "paper": "1 %", "n": n, "runs": runs, "command": "fa-run x"}
+    base = {
+        "id": "X1",
+        "where": "here",
+        "claim": "a | b",
+        "paper": "1 %",
+        "n": n,
+        "runs": runs,
+        "command": "fa-run x",
+    }
     return base | {"criterion": criterion, "parameters": parameters}
 
 
@@ -69,7 +98,11 @@ def test_a_row_has_all_its_columns(tmp_path):
     """Mean, spread, n, test, p, runs; and a row that is not run says what is missing and what to type."""
     make_run(tmp_path / "x" / "rule=a", noisy(0.1))
     missing = row(judge(claim("order"), tmp_path))
-    assert missing["verdict"] == "not run" and "x/rule=b" in missing["note"] and "fa-run x" in missing["note"]
+    assert (
+        missing["verdict"] == "not run"
+        and "x/rule=b" in missing["note"]
+        and "fa-run x" in missing["note"]
+    )
     make_run(tmp_path / "x" / "rule=b", noisy(0.2))
     judged = row(judge(claim("order"), tmp_path))
     assert list(judged) == COLUMNS
@@ -81,7 +114,12 @@ def test_a_row_has_all_its_columns(tmp_path):
 def test_damaged_results_are_not_judged(tmp_path, damage):
     """No `done`, a cut CSV, a missing column, an empty file: not run, with the reason."""
     folder = tmp_path / "x" / "rule=a"
-    make_run(folder, noisy(2.0), column="other" if damage == "column" else "nse", done=damage != "unfinished")
+    make_run(
+        folder,
+        noisy(2.0),
+        column="other" if damage == "column" else "nse",
+        done=damage != "unfinished",
+    )
     text = (folder / "metrics.csv").read_text()
     if damage == "truncated":
         (folder / "metrics.csv").write_text("seed,step\n0,0,1,2\n" + text[:7])
@@ -111,7 +149,13 @@ def test_the_command(tmp_path):
     page = (tmp_path / "outputs" / "report.html").read_text()
     assert "data:image/png;base64," in page and "src=http" not in page and 'src="http' not in page
     assert "fa-run +sweep=fig3d" in page and "numpy" in page
-    assert (tmp_path / "outputs" / "report.md").read_text().count("\n| ") == len(IDS) + 2  # heading and rule
+    assert (tmp_path / "outputs" / "report.md").read_text().count("\n| ") == len(
+        IDS
+    ) + 2  # heading and rule
 
     explained = run_command(tmp_path, "report", "claim=F2.6").stdout
-    assert "n = 20" in explained and "final mean > 5 degrees" in explained and "fig2/rule=fa" in explained
+    assert (
+        "n = 20" in explained
+        and "final mean > 5 degrees" in explained
+        and "fig2/rule=fa" in explained
+    )

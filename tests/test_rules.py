@@ -48,8 +48,12 @@ def test_backprop_is_the_downhill_gradient_of_the_loss(activation, depth, biases
             array[...] = origin + distance * way
         return loss(net, x, signals.target)
 
-    numeric = (8 * (loss_at(size) - loss_at(-size)) - (loss_at(2 * size) - loss_at(-2 * size))) / (12 * size)
-    analytic = sum((s * way).sum(axis=tuple(range(1, s.ndim))) for s, way in zip(step, direction, strict=True))
+    numeric = (8 * (loss_at(size) - loss_at(-size)) - (loss_at(2 * size) - loss_at(-2 * size))) / (
+        12 * size
+    )
+    analytic = sum(
+        (s * way).sum(axis=tuple(range(1, s.ndim))) for s, way in zip(step, direction, strict=True)
+    )
     np.testing.assert_allclose(-numeric, analytic, rtol=1e-7)
 
 
@@ -64,7 +68,11 @@ def test_feedback_alignment_as_the_paper_writes_it(output):
     b1, b2 = net.feedback[1][0], net.feedback[2][0]
     delta2 = b2 @ e  # the raw error, not e * y'
     delta1 = b1 @ delta2  # the raw delta_2, not delta_2 * h_2'
-    expected = [np.outer(delta1 * (1 - h1**2), x), np.outer(delta2 * (1 - h2**2), h1), np.outer(e * slope, h2)]
+    expected = [
+        np.outer(delta1 * (1 - h1**2), x),
+        np.outer(delta2 * (1 - h2**2), h1),
+        np.outer(e * slope, h2),
+    ]
     for got, want in zip(change("fa", net, signals)[:3], expected, strict=True):
         np.testing.assert_allclose(got[0], want, rtol=1e-12, atol=1e-15)
 
@@ -75,12 +83,16 @@ def aligned(net):
     return net
 
 
-@pytest.mark.parametrize(("hidden", "derivative"), [("linear", "local"), ("linear", "passed"), ("tanh", "passed")])
+@pytest.mark.parametrize(
+    ("hidden", "derivative"), [("linear", "local"), ("linear", "passed"), ("tanh", "passed")]
+)
 def test_feedback_alignment_with_transposed_weights_is_backprop(hidden, derivative):
     """With B = W^T FA equals BP in a linear net; with the derivatives passed on, in any net."""
     net = aligned(network((5, 4, 6, 3), "fa", hidden=hidden))
     signals = batch(net)
-    for fa, bp in zip(change("fa", net, signals, derivative=derivative), change("bp", net, signals), strict=True):
+    for fa, bp in zip(
+        change("fa", net, signals, derivative=derivative), change("bp", net, signals), strict=True
+    ):
         np.testing.assert_allclose(fa, bp, rtol=1e-12)
 
 
@@ -96,10 +108,14 @@ def test_direct_feedback_alignment_sends_the_error_everywhere():
     net = network((5, 4, 6, 3), "dfa", hidden="tanh")
     signals = batch(net)
     delta = deltas("dfa", net, signals)
-    np.testing.assert_allclose(delta[1], np.einsum("sij,snj->sni", net.feedback[1], signals.error), rtol=1e-12)
+    np.testing.assert_allclose(
+        delta[1], np.einsum("sij,snj->sni", net.feedback[1], signals.error), rtol=1e-12
+    )
     shallow = network((5, 4, 3), "dfa")
     signals = batch(shallow)
-    np.testing.assert_allclose(deltas("dfa", shallow, signals)[1], deltas("fa", shallow, signals)[1], rtol=1e-12)
+    np.testing.assert_allclose(
+        deltas("dfa", shallow, signals)[1], deltas("fa", shallow, signals)[1], rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("hidden", ["linear", "tanh"])
@@ -124,10 +140,14 @@ def test_node_perturbation_gives_every_unit_the_same_scalar():
     rng = np.random.default_rng(5)
     noise = {l: sigma * rng.standard_normal((2, 6, net.sizes[l])) for l in (1, 2)}
     delta = RULES["node_perturbation"].deltas(net, signals, noise, sigma)
-    perturbed = ((signals.target - forward(net, signals.activations[0], noise)[-1]) ** 2).sum(axis=-1) / 2
+    perturbed = ((signals.target - forward(net, signals.activations[0], noise)[-1]) ** 2).sum(
+        axis=-1
+    ) / 2
     reward = -(perturbed - (signals.error**2).sum(axis=-1) / 2) / sigma**2
     for l in (1, 2):
-        np.testing.assert_allclose(delta[l] / noise[l], np.broadcast_to(reward[..., None], noise[l].shape), rtol=1e-8)
+        np.testing.assert_allclose(
+            delta[l] / noise[l], np.broadcast_to(reward[..., None], noise[l].shape), rtol=1e-8
+        )
 
 
 def test_pseudobackprop_inverts_the_forward_weights():
@@ -135,7 +155,9 @@ def test_pseudobackprop_inverts_the_forward_weights():
     net = network((5, 4, 3), "bp", hidden="linear")
     signals = batch(net)
     delta = deltas("pseudobackprop", net, signals)[1]
-    np.testing.assert_allclose(delta @ transpose(net.weights[1]), signals.error, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        delta @ transpose(net.weights[1]), signals.error, rtol=1e-9, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("rule", sorted(RULES))
@@ -154,7 +176,9 @@ def test_seeds_do_not_touch_each_other(rule):
     single = observe(alone, signals.activations[0][1:], signals.target[1:])
     together = deltas(rule, both, signals)
     if rule == "node_perturbation":
-        pytest.skip("its noise is drawn by the training loop, where tests/test_cli.py compares seeds")
+        pytest.skip(
+            "its noise is drawn by the training loop, where tests/test_cli.py compares seeds"
+        )
     for l, delta in deltas(rule, alone, single).items():
         np.testing.assert_array_equal(together[l][1:], delta)
 

@@ -13,7 +13,14 @@ from conftest import run_command, wait_for
 from fa_cli.files import locked
 from fa_cli.runs import collect, in_words
 
-SWEEP = ["-m", "rule=fa,bp", "rule.feedback_scale=0.1,0.5", "optimizer.learning_rate=0.005,10", "steps=100", "seeds=2"]
+SWEEP = [
+    "-m",
+    "rule=fa,bp",
+    "rule.feedback_scale=0.1,0.5",
+    "optimizer.learning_rate=0.005,10",
+    "steps=100",
+    "seeds=2",
+]
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +29,9 @@ def swept(tmp_path_factory):
     folder = tmp_path_factory.mktemp("swept")
     assert "8 runs: 4 trained, 4 failed" in run_command(folder, *SWEEP).stdout
     words = ["steps=100000000", "record.checkpoint_seconds=0.1", "rule=shallow"]
-    run = subprocess.Popen([str(Path(sys.executable).with_name("fa-run")), *words], cwd=folder, stderr=subprocess.PIPE)
+    run = subprocess.Popen(
+        [str(Path(sys.executable).with_name("fa-run")), *words], cwd=folder, stderr=subprocess.PIPE
+    )
     wait_for("checkpoint.npz", folder, run)
     run.send_signal(signal.SIGTERM)
     run.communicate(timeout=60)
@@ -32,13 +41,20 @@ def swept(tmp_path_factory):
 def test_status_and_differing_values(swept):
     """done, failed, interrupted and running; the keys that differ and no others; each seed's final value."""
     found = collect(swept / "outputs")
-    assert found.table.groupby("run")["status"].first().value_counts().to_dict() == {"done": 4, "failed": 4, "interrupted": 1}
+    assert found.table.groupby("run")["status"].first().value_counts().to_dict() == {
+        "done": 4,
+        "failed": 4,
+        "interrupted": 1,
+    }
     assert {"rule", "rule.feedback_scale", "optimizer.learning_rate", "steps"} <= set(found.keys)
     assert not {"dtype", "model.hidden", "optimizer.momentum"} & set(found.keys)
     for folder in (swept / "outputs").rglob("done"):
         metrics = pd.read_csv(folder.with_name("metrics.csv")).query("step == 100")
         listed = found.table[found.table["run"] == folder.parent.name]
-        assert listed["nse"].tolist() == metrics["nse"].tolist() and listed["seed"].tolist() == [0, 1]
+        assert listed["nse"].tolist() == metrics["nse"].tolist() and listed["seed"].tolist() == [
+            0,
+            1,
+        ]
     (stopped,) = (swept / "outputs").rglob("checkpoint.npz")
     with locked(stopped.parent):
         assert "running" in collect(swept / "outputs").table["status"].tolist()
@@ -47,15 +63,26 @@ def test_status_and_differing_values(swept):
 def test_the_table_and_its_csv(swept):
     """One line a run on the terminal; for pandas a row for each run and seed."""
     done = run_command(swept, "runs")
-    assert done.returncode == 0 and done.stdout.count("failed") == 4 and done.stdout.count("interrupted") == 1
+    assert (
+        done.returncode == 0
+        and done.stdout.count("failed") == 4
+        and done.stdout.count("interrupted") == 1
+    )
     table = pd.read_csv(io.StringIO(run_command(swept, "runs", "--csv").stdout))
     assert len(table) == 4 * 2 + 4 + 1 and table["nse"].notna().sum() == 8
     done = run_command(swept, "runs", "results=nowhere")
-    assert done.returncode == 1 and done.stderr == "fa-run: results=nowhere: no such folder; type results=DIR\n"
+    assert (
+        done.returncode == 1
+        and done.stderr == "fa-run: results=nowhere: no such folder; type results=DIR\n"
+    )
 
 
 @pytest.mark.parametrize(
-    ("x", "name"), [("rule.feedback_scale", "rule.feedback_scale"), ("[rule.feedback_scale,rule]", "rule.feedback_scale_rule")]
+    ("x", "name"),
+    [
+        ("rule.feedback_scale", "rule.feedback_scale"),
+        ("[rule.feedback_scale,rule]", "rule.feedback_scale_rule"),
+    ],
 )
 def test_figure_of_a_sweep(swept, x, name):
     """Lines against one key, a map against two."""
@@ -82,7 +109,9 @@ def test_mistakes(swept, words, told):
     assert done.returncode == 1 and told in done.stderr and len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(0, "0 s"), (59, "59 s"), (60, "1 min"), (7300, "2 h"), (200000, "2 d")])
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "0 s"), (59, "59 s"), (60, "1 min"), (7300, "2 h"), (200000, "2 d")]
+)
 def test_age(seconds, words):
     """In the largest unit that fits."""
     assert in_words(seconds) == words

@@ -25,7 +25,9 @@ def test_a_rule_from_outside_is_drawn(fa_run, tmp_path):
     (tmp_path / "rule").mkdir()
     (tmp_path / "sign_fa.py").write_text(TOY)
     (tmp_path / "rule" / "sign_fa.yaml").write_text("name: sign_fa\ngain: 1.0\n")
-    done = fa_run("plot", "--config-dir", ".", "figure=schematic", "rule=sign_fa", FA_RULES="sign_fa.py")
+    done = fa_run(
+        "plot", "--config-dir", ".", "figure=schematic", "rule=sign_fa", FA_RULES="sign_fa.py"
+    )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "outputs" / "figures" / "schematic_sign_fa_2.png").exists()
 
@@ -37,7 +39,9 @@ def test_where_the_signals_come_from():
     assert sources["dfa"] == sources["node_perturbation"] == {1: 3, 2: 3}
     assert sources["shallow"] == {}
     assert {path.kind for path in feedback("node_perturbation", 3).values()} == {"scalar"}
-    assert feedback("bp", 2)[1].label == "$W^T$" and feedback("pseudobackprop", 2)[1].label == "$W^+$"
+    assert (
+        feedback("bp", 2)[1].label == "$W^T$" and feedback("pseudobackprop", 2)[1].label == "$W^+$"
+    )
 
 
 def test_supplementary_figure_4_has_two_hidden_layers(tmp_path):
@@ -56,7 +60,10 @@ def test_schematics_of_the_paper_need_no_results(fa_run, tmp_path):
     assert "fig2  not drawn" in done.stdout
 
 
-@pytest.mark.parametrize(("word", "remedy"), [("rule=nope", "choose from: bp"), ("depth=0", "from 1 to 9"), ("depth=two", "from 1 to 9")])
+@pytest.mark.parametrize(
+    ("word", "remedy"),
+    [("rule=nope", "choose from: bp"), ("depth=0", "from 1 to 9"), ("depth=two", "from 1 to 9")],
+)
 def test_mistakes(fa_run, tmp_path, word, remedy):
     """One line that says what to type instead."""
     (tmp_path / "outputs").mkdir()

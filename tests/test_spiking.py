@@ -19,7 +19,14 @@ from fa_cli.train import Phase, learn
 
 load_rules()
 SIZES, STREAMS, CLASSES, STEPS = (6, 5, 4, 6), 3, 3, 4
-DYNAMICS = {"tau": 0.7, "steps_per_image": STEPS, "rate_cap": 0.95, "population": 2, "streams": STREAMS, "phi_delta": "tanh"}
+DYNAMICS = {
+    "tau": 0.7,
+    "steps_per_image": STEPS,
+    "rate_cap": 0.95,
+    "population": 2,
+    "streams": STREAMS,
+    "phi_delta": "tanh",
+}
 OPTIONS = {"fa": {"derivative": "local"}, "dfa": {"derivative": "local"}}
 TINY = (
     "experiment=fig4_spiking", "dataset=digits", "model.sizes=[64,20,15,20]", "model.population=2", "model.streams=10", "epochs=null",
@@ -52,7 +59,9 @@ class Images:
     def arrays(self, step):
         rngs = [np.random.default_rng([seed, step]) for seed in self.seeds]
         x = np.stack([rng.random((self.streams, SIZES[0])) for rng in rngs])
-        return x, np.stack([np.eye(CLASSES)[rng.integers(CLASSES, size=self.streams)] for rng in rngs])
+        return x, np.stack(
+            [np.eye(CLASSES)[rng.integers(CLASSES, size=self.streams)] for rng in rngs]
+        )
 
     def batch(self, step, steps=1, seeds=slice(None)):
         return Batch(*(self.backend.to_device(array[seeds]) for array in self.arrays(step)))
@@ -81,7 +90,9 @@ def trained(steps, rule="fa", backend=None, seeds=(0, 1), **changed):
     config, net, phase = made(rule, backend, seeds, **changed)
     for step in range(steps):
         learn(config, net, Images(net.backend, seeds), phase, None, None, range(step, step + 1))
-    return net, [net.backend.to_host(array) for array in [*net.weights, *net.biases, *net.v, *net.u]]
+    return net, [
+        net.backend.to_host(array) for array in [*net.weights, *net.biases, *net.v, *net.u]
+    ]
 
 
 def sigmoid(v):
@@ -100,26 +111,48 @@ def literal(rule, steps, seed, eta=0.3, decay=0.01):
         rng, (xs, targets) = generator(seed, "spikes", image), Images(None).arrays(image)
         for moment in range(STEPS):
             numbers = [rng.random((size, STREAMS)) for size in SIZES]
-            change_w, change_b = [np.zeros_like(weights) for weights in w], [np.zeros_like(biases) for biases in b]
+            change_w, change_b = (
+                [np.zeros_like(weights) for weights in w],
+                [np.zeros_like(biases) for biases in b],
+            )
             for k in range(STREAMS):
-                spikes = [[float(numbers[0][i, k] < min(xs[seed, k, i], 0.95)) for i in range(SIZES[0])]]
+                spikes = [
+                    [float(numbers[0][i, k] < min(xs[seed, k, i], 0.95)) for i in range(SIZES[0])]
+                ]
                 for l in range(1, last + 1):
                     for j in range(SIZES[l]):
-                        total = sum(w[l - 1][j, i] * spikes[l - 1][i] for i in range(SIZES[l - 1])) + b[l - 1][j]
+                        total = (
+                            sum(w[l - 1][j, i] * spikes[l - 1][i] for i in range(SIZES[l - 1]))
+                            + b[l - 1][j]
+                        )
                         v[l][j, k] = (1 - tau) * v[l][j, k] + tau * total
-                    spikes.append([float(numbers[l][j, k] < sigmoid(v[l][j, k])) for j in range(SIZES[l])])
-                psi = [[sigmoid(v[l][j, k]) * (1 - sigmoid(v[l][j, k])) for j in range(SIZES[l])] for l in range(last + 1)]
+                    spikes.append(
+                        [float(numbers[l][j, k] < sigmoid(v[l][j, k])) for j in range(SIZES[l])]
+                    )
+                psi = [
+                    [sigmoid(v[l][j, k]) * (1 - sigmoid(v[l][j, k])) for j in range(SIZES[l])]
+                    for l in range(last + 1)
+                ]
                 for j in range(SIZES[last]):
                     target = targets[seed, k, j // DYNAMICS["population"]]
                     u[last][j, k] = (1 - tau) * u[last][j, k] + tau * (spikes[last][j] - target)
                 for l in range(last - 1, 0, -1):
                     for j in range(SIZES[l]):
                         if rule == "fa":
-                            arriving = sum(feedback[l][j, m] * np.tanh(u[l + 1][m, k]) for m in range(SIZES[l + 1]))
+                            arriving = sum(
+                                feedback[l][j, m] * np.tanh(u[l + 1][m, k])
+                                for m in range(SIZES[l + 1])
+                            )
                         elif rule == "bp":
-                            arriving = sum(w[l][m, j] * psi[l + 1][m] * np.tanh(u[l + 1][m, k]) for m in range(SIZES[l + 1]))
+                            arriving = sum(
+                                w[l][m, j] * psi[l + 1][m] * np.tanh(u[l + 1][m, k])
+                                for m in range(SIZES[l + 1])
+                            )
                         elif rule == "dfa":
-                            arriving = sum(feedback[l][j, m] * np.tanh(u[last][m, k]) for m in range(SIZES[last]))
+                            arriving = sum(
+                                feedback[l][j, m] * np.tanh(u[last][m, k])
+                                for m in range(SIZES[last])
+                            )
                         else:
                             arriving = 0
                         u[l][j, k] = (1 - tau) * u[l][j, k] + tau * arriving
@@ -128,7 +161,9 @@ def literal(rule, steps, seed, eta=0.3, decay=0.01):
                         continue
                     for j in range(SIZES[l + 1]):
                         for i in range(SIZES[l]):
-                            change_w[l][j, i] += np.tanh(u[l + 1][j, k]) * spikes[l][i] * psi[l + 1][j]
+                            change_w[l][j, i] += (
+                                np.tanh(u[l + 1][j, k]) * spikes[l][i] * psi[l + 1][j]
+                            )
                         change_b[l][j] += np.tanh(u[l + 1][j, k]) * psi[l + 1][j]
             for l in range(last):
                 if moment == 0 and (rule != "shallow" or l == last - 1):
@@ -158,10 +193,15 @@ def test_without_memory_and_noise_it_is_a_rate_network(rule, monkeypatch):
     rate.feedback = net.feedback
     x = np.random.default_rng(1).random((2, STREAMS, SIZES[0])) * 0.9
     target = np.random.default_rng(2).random((2, STREAMS, SIZES[-1]))
-    for signals, learner in ((next(net.present(Batch(x, target), 0)), net), (observe(rate, x, target), rate)):
+    for signals, learner in (
+        (next(net.present(Batch(x, target), 0)), net),
+        (observe(rate, x, target), rate),
+    ):
         update(learner, signals, phase.deltas(learner, signals, {}), 0.3)
     assert abs(net.weights[0] - made(rule)[1].weights[0]).max() > 1e-3
-    for mine, wanted in zip([*net.weights, *net.biases], [*rate.weights, *rate.biases], strict=True):
+    for mine, wanted in zip(
+        [*net.weights, *net.biases], [*rate.weights, *rate.biases], strict=True
+    ):
         np.testing.assert_allclose(mine, wanted, rtol=1e-12, atol=1e-14)
 
 
@@ -177,7 +217,9 @@ def test_potentials_live_on_when_the_image_changes():
         first.append((before, some.v[0]))
     (before, after), (other_before, other_after) = first
     assert abs(before - other_before).max() > 0.1
-    np.testing.assert_allclose(after - other_after, (1 - DYNAMICS["tau"]) ** STEPS * (before - other_before), atol=1e-14)
+    np.testing.assert_allclose(
+        after - other_after, (1 - DYNAMICS["tau"]) ** STEPS * (before - other_before), atol=1e-14
+    )
 
 
 def test_streams_know_nothing_of_each_other():
@@ -231,7 +273,9 @@ def test_phi_delta_is_a_sigmoid_centred_on_0(form):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_on_a_strict_namespace(dtype):
     """Nothing of it is NumPy-only; rasters included."""
-    mine, other = (trained(3, backend=backend) for backend in (NumpyBackend(dtype), StrictBackend(dtype)))
+    mine, other = (
+        trained(3, backend=backend) for backend in (NumpyBackend(dtype), StrictBackend(dtype))
+    )
     for array, same in zip(mine[1], other[1], strict=True):
         np.testing.assert_allclose(array, same, rtol=tolerance(dtype), atol=tolerance(dtype))
 
@@ -242,11 +286,19 @@ def test_on_a_strict_namespace(dtype):
     rasters = []
     for net, _ in (mine, other):
         phase = made(backend=net.backend)[2]
-        view = spiking.View(net, Held(net), lambda net, signals, phase=phase: phase.deltas(net, signals, {}))
-        rasters.append({name: net.backend.to_host(array) for name, array in spiking.rasters(view).items()})
-    assert rasters[0]["raster_1"].shape == (2, 3 * 50 * 5) and rasters[0]["psp_2"].shape == rasters[0]["modulator_2"].shape == (2, 150)
+        view = spiking.View(
+            net, Held(net), lambda net, signals, phase=phase: phase.deltas(net, signals, {})
+        )
+        rasters.append(
+            {name: net.backend.to_host(array) for name, array in spiking.rasters(view).items()}
+        )
+    assert rasters[0]["raster_1"].shape == (2, 3 * 50 * 5) and rasters[0]["psp_2"].shape == rasters[
+        0
+    ]["modulator_2"].shape == (2, 150)
     for name in rasters[0]:
-        np.testing.assert_allclose(rasters[0][name], rasters[1][name], rtol=tolerance(dtype), atol=tolerance(dtype))
+        np.testing.assert_allclose(
+            rasters[0][name], rasters[1][name], rtol=tolerance(dtype), atol=tolerance(dtype)
+        )
 
 
 def test_potentials_never_fade_into_numbers_that_slow_products_down():
@@ -283,11 +335,20 @@ def test_interrupted_and_resumed(fa_run, tmp_path):
 def test_an_audit_can_be_rederived(fa_run, tmp_path):
     """record.audit=2: five time steps of ten streams, recomputed from what went in and the numbers of the stream `spikes`."""
     eta, tau, seed = 0.01, 0.9, 3
-    done = fa_run(*TINY, "record.audit=2", f"seeds=[{seed}]", f"optimizer.learning_rate={eta}", "optimizer.weight_decay=0")
+    done = fa_run(
+        *TINY,
+        "record.audit=2",
+        f"seeds=[{seed}]",
+        f"optimizer.learning_rate={eta}",
+        "optimizer.weight_decay=0",
+    )
     assert done.returncode == 0, done.stderr
     with np.load(next(tmp_path.rglob("audit.npz"))) as audit:
         for k in range(2):
-            w, b, v, u = ([audit[f"{k}/{name}{l + first}"][0] for l in range(3)] for name, first in ARRAYS.items())
+            w, b, v, u = (
+                [audit[f"{k}/{name}{l + first}"][0] for l in range(3)]
+                for name, first in ARRAYS.items()
+            )
             x, target = audit[f"{k}/x"][0], np.repeat(audit[f"{k}/target"][0], 2, axis=-1)
             feedback, rng = [audit[f"{k}/B{l}"][0] for l in (1, 2)], generator(seed, "spikes", k)
             for _ in range(5):
@@ -304,7 +365,9 @@ def test_an_audit_can_be_rederived(fa_run, tmp_path):
                     arriving = np.tanh(u[l]) @ feedback[l - 1].T if l else None
             for (name, first), wanted in zip(ARRAYS.items(), (w, b, v, u), strict=True):
                 for l, values in enumerate(wanted, start=first):
-                    np.testing.assert_allclose(audit[f"{k + 1}/{name}{l}"][0], values, rtol=0, atol=1e-12)
+                    np.testing.assert_allclose(
+                        audit[f"{k + 1}/{name}{l}"][0], values, rtol=0, atol=1e-12
+                    )
 
 
 @pytest.mark.parametrize("rule", ["fa", "bp", "dfa", "shallow"])
@@ -322,8 +385,20 @@ def test_every_rule_runs_on_it(fa_run, tmp_path, rule):
 
 def test_it_learns(fa_run, tmp_path):
     """Small images of digits are told apart much better than by chance after ten epochs."""
-    small = ("model.sizes=[64,60,40,50]", "model.population=5", "model.weight_scale=0.3", "rule.feedback_scale=0.3")
-    done = fa_run(*TINY, *small, "optimizer.learning_rate=0.02", "steps=1500", "record.every=1500", "record.metrics=[test_error]")
+    small = (
+        "model.sizes=[64,60,40,50]",
+        "model.population=5",
+        "model.weight_scale=0.3",
+        "rule.feedback_scale=0.3",
+    )
+    done = fa_run(
+        *TINY,
+        *small,
+        "optimizer.learning_rate=0.02",
+        "steps=1500",
+        "record.every=1500",
+        "record.metrics=[test_error]",
+    )
     assert done.returncode == 0, done.stderr
     assert pd.read_csv(next(tmp_path.rglob("metrics.csv")))["test_error"].iloc[-1] < 40
 
@@ -339,13 +414,26 @@ def test_the_figure_is_drawn(fa_run, tmp_path):
     for word, folder in (("record.metrics=[test_error]", "bare"), ("rule=shallow", "silent")):
         assert fa_run(*TINY, word, f"outputs={folder}").returncode == 0
         done = fa_run("plot", "figure=fig4", f"results={folder}")
-        assert done.returncode != 0 and "type `fa-run experiment=fig4_spiking`" in done.stderr and done.stderr.count("\n") == 1
+        assert (
+            done.returncode != 0
+            and "type `fa-run experiment=fig4_spiking`" in done.stderr
+            and done.stderr.count("\n") == 1
+        )
 
 
 def test_the_figure_of_a_seed_that_diverged(tmp_path):
     """Its last moment is the last that it has; another seed's are not shown in its place."""
     run = record.Run(
-        tmp_path, {}, pd.DataFrame({"seed": [7, 7, 3, 3, 3], "examples": [0, 1, 0, 1, 2], "test_error": [90, 80, 90, 10, 5.0]}), {}
+        tmp_path,
+        {},
+        pd.DataFrame(
+            {
+                "seed": [7, 7, 3, 3, 3],
+                "examples": [0, 1, 0, 1, 2],
+                "test_error": [90, 80, 90, 10, 5.0],
+            }
+        ),
+        {},
     )
     assert moments(run) == (0, 1, 1)
     assert moments(run._replace(metrics=run.metrics[run.metrics["seed"] == 3])) == (0, 1, 2)
@@ -353,7 +441,12 @@ def test_the_figure_of_a_seed_that_diverged(tmp_path):
 
 def test_only_rasters_measured(fa_run, tmp_path):
     """A run without any column of numbers ends well, and a target's values are counted apart from their populations."""
-    done = fa_run(*TINY, "record.metrics=[rasters,jacobian]", "dataset=linear_expected", "model.sizes=[10,8,6,20]")
+    done = fa_run(
+        *TINY,
+        "record.metrics=[rasters,jacobian]",
+        "dataset=linear_expected",
+        "model.sizes=[10,8,6,20]",
+    )
     assert done.returncode == 0, done.stderr
     with np.load(next(tmp_path.rglob("arrays.npz"))) as arrays:
         assert "raster_1" in arrays and "jacobian" not in arrays
@@ -362,7 +455,9 @@ def test_only_rasters_measured(fa_run, tmp_path):
 @needs_mnist
 def test_fig4_starts_on_mnist(fa_run, tmp_path):
     """The paper's network takes a few steps on the real images."""
-    done = fa_run("experiment=fig4_spiking", "steps=2", "model.streams=10", "record.metrics=[weight_norm]")
+    done = fa_run(
+        "experiment=fig4_spiking", "steps=2", "model.streams=10", "record.metrics=[weight_norm]"
+    )
     assert done.returncode == 0, done.stderr
     assert pd.read_csv(next(tmp_path.rglob("metrics.csv")))["examples"].tolist() == [0, 20]
 
@@ -380,11 +475,16 @@ def test_fig4_starts_on_mnist(fa_run, tmp_path):
         (["model.hidden=tanh"], "leave model.hidden and model.output as they are"),
         (["rule=node_perturbation"], "type rule=fa, bp, dfa or shallow"),
         (["dataset.standardize=none"], "type dataset.standardize=unit"),
-        (["record.examples=2"], "rasters show 3 held-out images, there are 2: raise record.examples"),
+        (
+            ["record.examples=2"],
+            "rasters show 3 held-out images, there are 2: raise record.examples",
+        ),
         (["model.taux=1"], "no key is called model.taux"),
     ],
 )
 def test_mistakes_are_told_in_one_line(fa_run, words, said):
     """What was wrong and what to type."""
     done = fa_run(*TINY, *words)
-    assert done.returncode != 0 and said in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert (
+        done.returncode != 0 and said in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    ), done.stderr

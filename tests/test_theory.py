@@ -17,7 +17,9 @@ BACKEND = NumpyBackend("float64")
 
 
 def task(name, inputs, outputs, batch_size=4, seeds=(0, 1), **options):
-    return DATASETS[name].open(Setting(list(seeds), inputs, outputs, batch_size, 50, BACKEND, ""), **options)
+    return DATASETS[name].open(
+        Setting(list(seeds), inputs, outputs, batch_size, 50, BACKEND, ""), **options
+    )
 
 
 def view(net, data, rule="fa"):
@@ -45,7 +47,9 @@ def test_the_target_network_is_the_papers():
         layers.append((rng.uniform(-0.5, 0.5, (m, n)), rng.uniform(-0.5, 0.5, m)))
     (w0, b0), (w1, b1), (w2, b2) = layers
     for n in range(4):
-        np.testing.assert_allclose(target[1, n], w2 @ np.tanh(w1 @ np.tanh(w0 @ x[1, n] + b0) + b1) + b2, rtol=1e-12)
+        np.testing.assert_allclose(
+            target[1, n], w2 @ np.tanh(w1 @ np.tanh(w0 @ x[1, n] + b0) + b1) + b2, rtol=1e-12
+        )
     with pytest.raises(UserError, match=r"type model.sizes=\[5,...,3\]"):
         task("teacher", 6, 3, sizes=[5, 4, 6, 3], target_scale=0.5)
 
@@ -94,7 +98,9 @@ def test_traces_and_the_conserved_matrix():
         error = data.probe.target[s].T - w @ a
         assert traces["trace_b_w_1"][s] == pytest.approx(np.trace(b @ w))
         assert traces["trace_a_b_e"][s] == pytest.approx(np.trace(a.T @ b @ error))
-        assert conserved["conserved_1"][s] == pytest.approx(np.linalg.norm(b @ w + w.T @ b.T - a @ a.T))
+        assert conserved["conserved_1"][s] == pytest.approx(
+            np.linalg.norm(b @ w + w.T @ b.T - a @ a.T)
+        )
 
 
 def test_the_three_neurons_follow_parabolas():
@@ -119,7 +125,10 @@ def test_the_jacobian_of_backprop_is_a_hessian():
     rng = np.random.default_rng(0)
     data = Shown(rng.standard_normal((2, 5, 2)), rng.standard_normal((2, 5, 1)))
     size = 3 + 1 + 6 + 3
-    bp, fa = (METRICS["jacobian"](view(net, data, rule))["jacobian"].reshape(2, size, size) for rule in ("bp", "fa"))
+    bp, fa = (
+        METRICS["jacobian"](view(net, data, rule))["jacobian"].reshape(2, size, size)
+        for rule in ("bp", "fa")
+    )
     np.testing.assert_allclose(bp, bp.swapaxes(1, 2), atol=1e-6)
     assert (abs(fa - fa.swapaxes(1, 2)).max(axis=(1, 2)) > 1e-2).all()
 
@@ -131,7 +140,9 @@ def test_the_jacobian_of_backprop_is_a_hessian():
     for shift in (h, -2 * h, h):
         w[:, 0, 0] += shift
         values.append(loss())
-    np.testing.assert_allclose(bp[:, 0, 0], -(values[0] - 2 * values[2] + values[1]) / h**2, rtol=1e-5)
+    np.testing.assert_allclose(
+        bp[:, 0, 0], -(values[0] - 2 * values[2] + values[1]) / h**2, rtol=1e-5
+    )
 
 
 def test_weights_are_kept_as_they_are_at_the_time():
@@ -142,4 +153,8 @@ def test_weights_are_kept_as_they_are_at_the_time():
     before = kept["weights_0"].copy()
     net.weights[0] += 1
     np.testing.assert_array_equal(kept["weights_0"], before)
-    assert kept["weights_0"].shape == (2, 6) and kept["feedback_1"].shape == (2, 3) and kept["biases_1"].shape == (2, 1)
+    assert (
+        kept["weights_0"].shape == (2, 6)
+        and kept["feedback_1"].shape == (2, 3)
+        and kept["biases_1"].shape == (2, 1)
+    )

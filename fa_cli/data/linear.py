@@ -11,7 +11,10 @@ def linear(setting: Setting, target_scale: float) -> Stream:
     Paper, Methods, "Linear function approximation": target_scale = 1.
     """
     shape = (setting.values, setting.inputs)
-    targets = [generator(seed, "target").uniform(-target_scale, target_scale, shape) for seed in setting.seeds]
+    targets = [
+        generator(seed, "target").uniform(-target_scale, target_scale, shape)
+        for seed in setting.seeds
+    ]
 
     def draw(rng, s, count):
         x = rng.standard_normal((count, setting.inputs))

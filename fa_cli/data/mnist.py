@@ -7,7 +7,14 @@ from fa_cli.data.fetch import MNIST, idx_array, read_verified
 
 
 @dataset("mnist")
-def mnist(setting: Setting, standardize: Literal["none", "unit", "standard"], targets: list[float], validation: int) -> Images:
+def mnist(
+    setting: Setting,
+    standardize: Literal["none", "unit", "standard"],
+    targets: list[float],
+    validation: int,
+) -> Images:
     """Handwritten digits. Paper, Methods, "MNIST data set" and Supp. Note 5."""
-    arrays = [idx_array(read_verified(MNIST, name, setting.data_dir), name) for name in MNIST.checksums]
+    arrays = [
+        idx_array(read_verified(MNIST, name, setting.data_dir), name) for name in MNIST.checksums
+    ]
     return Images(setting, ImageFiles(*arrays), standardize, targets, validation)

@@ -13,10 +13,15 @@ def quadratic(setting: Setting, input_scale: float, target_scale: float) -> Stre
     Paper, Methods, "Quadratic function approximation": input_scale = 2, target_scale = 0.5.
     """
     shape = (setting.values, setting.inputs, setting.inputs)
-    targets = [generator(seed, "target").uniform(-target_scale, target_scale, shape) for seed in setting.seeds]
+    targets = [
+        generator(seed, "target").uniform(-target_scale, target_scale, shape)
+        for seed in setting.seeds
+    ]
 
     def draw(rng, s, count):
         x = rng.uniform(-input_scale, input_scale, (count, setting.inputs))
-        return x, np.einsum("nkj,nj->nk", (x @ targets[s].reshape(-1, shape[1]).T).reshape(count, *shape[:2]), x)
+        return x, np.einsum(
+            "nkj,nj->nk", (x @ targets[s].reshape(-1, shape[1]).T).reshape(count, *shape[:2]), x
+        )
 
     return Stream(setting, draw)

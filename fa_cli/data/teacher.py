@@ -20,7 +20,13 @@ def teacher(setting: Setting, sizes: list[int], target_scale: float) -> Stream:
     def layers(seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
         rng = generator(seed, "target")
         shapes = [((m, n), m) for n, m in pairwise(sizes)]
-        return [(rng.uniform(-target_scale, target_scale, w), rng.uniform(-target_scale, target_scale, b)) for w, b in shapes]
+        return [
+            (
+                rng.uniform(-target_scale, target_scale, w),
+                rng.uniform(-target_scale, target_scale, b),
+            )
+            for w, b in shapes
+        ]
 
     targets = [layers(seed) for seed in setting.seeds]
 

@@ -5,7 +5,19 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from fa_cli.figures import COLOURS, LABELS, STYLES, Missing, by_rule, curves, figure, find_runs, letter, line_with_band, log_band
+from fa_cli.figures import (
+    COLOURS,
+    LABELS,
+    STYLES,
+    Missing,
+    by_rule,
+    curves,
+    figure,
+    find_runs,
+    letter,
+    line_with_band,
+    log_band,
+)
 
 COMMAND = "fa-run +sweep=fig2"
 WINDOW = 10  # examples
@@ -27,14 +39,23 @@ def fig2(results: Path) -> plt.Figure:
     letter(left, "a")
 
     if "fa" not in runs:
-        raise Missing(f"no finished run of feedback alignment in {results / 'fig2'}: type `{COMMAND}`")
+        raise Missing(
+            f"no finished run of feedback alignment in {results / 'fig2'}: type `{COMMAND}`"
+        )
     angles = curves(runs["fa"], "angle_to_bp_1")
-    window = np.lib.stride_tricks.sliding_window_view(angles.to_numpy(), min(WINDOW, len(angles)), axis=0)
+    window = np.lib.stride_tricks.sliding_window_view(
+        angles.to_numpy(), min(WINDOW, len(angles)), axis=0
+    )
     middle, spread = window.mean(axis=(1, 2)), window.std(axis=(1, 2))
     x = angles.index[len(angles) - len(middle) :]
     line_with_band(right, "fa", x, middle, middle - 2 * spread, middle + 2 * spread)
     right.axhline(90, color=COLOURS["shallow"], linestyle=":", linewidth=1)
-    right.set(xlabel="Number of examples", ylabel=r"$\delta_{FA}\,\angle\,\delta_{BP}$ (degrees)", ylim=(0, 105), yticks=range(0, 91, 15))
+    right.set(
+        xlabel="Number of examples",
+        ylabel=r"$\delta_{FA}\,\angle\,\delta_{BP}$ (degrees)",
+        ylim=(0, 105),
+        yticks=range(0, 91, 15),
+    )
     right.set_xlim(0, None)
     letter(right, "b")
     return drawing

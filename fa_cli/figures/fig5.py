@@ -32,7 +32,13 @@ def fig5(results: Path) -> plt.Figure:
     left.plot(whole.index, unit_angles(run)[:, :UNITS], color="black", linewidth=0.4, alpha=0.7)
     left.plot(whole.index, whole, color="blue", linewidth=2.5)
     left.axhline(90, color="0.7", linestyle=":", linewidth=1)
-    left.set(xlabel="Number of examples", ylabel=r"$W\,\angle\,B^T$ (degrees)", ylim=(0, 180), yticks=range(0, 181, 45), xlim=(0, None))
+    left.set(
+        xlabel="Number of examples",
+        ylabel=r"$W\,\angle\,B^T$ (degrees)",
+        ylim=(0, 180),
+        yticks=range(0, 181, 45),
+        xlim=(0, None),
+    )
     letter(left, "a")
 
     phases = only(results, "fig5_phases")
@@ -59,7 +65,9 @@ def figs9(results: Path) -> plt.Figure:
     bins = np.arange(0, 181, 5)
     right.hist(unit_angles(run)[0], bins, color="0.7", label="before learning")
     right.hist(unit_angles(run)[-1], bins, color="#2ca02c", alpha=0.7, label="after learning")
-    right.set(xlabel=r"$W_j\,\angle\,B_j$ (degrees)", ylabel="Hidden units", xticks=range(0, 181, 45))
+    right.set(
+        xlabel=r"$W_j\,\angle\,B_j$ (degrees)", ylabel="Hidden units", xticks=range(0, 181, 45)
+    )
     right.legend()
     letter(right, "b")
     return drawing
@@ -73,7 +81,10 @@ def figs14(results: Path) -> plt.Figure:
     switch = run.metrics.loc[run.metrics["phase"] == 1, "examples"].min()
     log_band(axes, run, None, "#2ca02c", "-")
     axes.axvspan(0, switch, color="0.93", linewidth=0, zorder=0)
-    for middle, text in ((switch / 2, "Backprop"), ((switch + run.metrics["examples"].max()) / 2, "Feedback alignment")):
+    for middle, text in (
+        (switch / 2, "Backprop"),
+        ((switch + run.metrics["examples"].max()) / 2, "Feedback alignment"),
+    ):
         axes.text(middle, 1.02, text, ha="center", transform=axes.get_xaxis_transform())
     axes.set(yscale="log", xlabel="Number of examples", ylabel="NSE", xlim=(0, None))
     return drawing

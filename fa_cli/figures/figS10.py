@@ -24,7 +24,9 @@ def figs10(results: Path) -> plt.Figure:
     The flow is the expected update, Delta A = B (T - W A) and Delta W = (T - W A) A with T = B = 1 (Supp. Note 11, eq. (6)-(7)). On the
     solutions it is stable where A^2 + W B > 0, so that of the lower left branch the part with W < -A^2 is not.
     """
-    near, basin = (by_rule(find_runs(results, name, COMMAND))["fa"] for name in ("figS10_near", "figS10_basin"))
+    near, basin = (
+        by_rule(find_runs(results, name, COMMAND))["fa"] for name in ("figS10_near", "figS10_basin")
+    )
     drawing, axes = plt.subplots(figsize=(4.2, 4), layout="constrained")
 
     a, w = paths(basin)
@@ -41,12 +43,19 @@ def figs10(results: Path) -> plt.Figure:
     stable = t**2 > 1 / t  # on A = -t, W = -1/t: A^2 + W > 0
     axes.plot(t, 1 / t, color="0.45", linewidth=3, label=r"$eWBe > 0$")
     axes.plot(-t[stable], -1 / t[stable], color="black", linewidth=3, label=r"$eWBe < 0$")
-    axes.plot(-t[~stable], -1 / t[~stable], color="black", linewidth=1.5, linestyle="--", label="unstable")
+    axes.plot(
+        -t[~stable], -1 / t[~stable], color="black", linewidth=1.5, linestyle="--", label="unstable"
+    )
 
     a, w = paths(near)
     first = int(np.argmin(np.hypot(a[0], w[0])))
     axes.plot(a[:, first], w[:, first], color="#2ca02c", linewidth=2, label="from near 0")
-    axes.annotate("", (a[-1, first], w[-1, first]), (a[8, first], w[8, first]), arrowprops={"color": "#2ca02c", "arrowstyle": "-|>"})
+    axes.annotate(
+        "",
+        (a[-1, first], w[-1, first]),
+        (a[8, first], w[8, first]),
+        arrowprops={"color": "#2ca02c", "arrowstyle": "-|>"},
+    )
     axes.set(xlabel="A", ylabel="W", xlim=(-SIDE, SIDE), ylim=(-SIDE, SIDE), aspect="equal")
     axes.legend(fontsize=7, loc="upper left", frameon=True, framealpha=0.9)
     return drawing

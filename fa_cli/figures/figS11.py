@@ -9,7 +9,11 @@ from fa_cli.figures import by_rule, curves, figure, find_runs, letter
 from fa_cli.record import Run
 
 COMMAND = "fa-run +sweep=figS11"
-COLUMNS = {"trace_a_b_e": r"$\mathrm{tr}(A^T B E)$", "trace_b_w_1": r"$\mathrm{tr}(B W)$", "nse": "NSE"}
+COLUMNS = {
+    "trace_a_b_e": r"$\mathrm{tr}(A^T B E)$",
+    "trace_b_w_1": r"$\mathrm{tr}(B W)$",
+    "nse": "NSE",
+}
 REGIMES = {"figS11_once": "A, then W", "figS11_often": "in turns", "figS11_together": "together"}
 SHOWN = 400  # steps of the third regime, where all has settled
 
@@ -22,7 +26,9 @@ def traces(axes: Axes, run: Run, column: str) -> None:
     phases = run.metrics.groupby("phase")["step"].min().tolist()
     for phase, start in enumerate(phases if len(phases) > 1 else []):
         stop = phases[phase + 1] if phase + 1 < len(phases) else table.index[-1]
-        axes.axvspan(start, stop, color="blue" if phase % 2 == 0 else "red", alpha=0.08, linewidth=0)
+        axes.axvspan(
+            start, stop, color="blue" if phase % 2 == 0 else "red", alpha=0.08, linewidth=0
+        )
     axes.set_xlim(0, table.index[-1])
 
 

@@ -24,7 +24,13 @@ def figs13(results: Path) -> plt.Figure:
         for axes, column in zip(panels, PANELS, strict=True):
             table = curves(run, column)
             middle = 10 ** np.log10(table).mean(axis=1) if column == "nse" else table.mean(axis=1)
-            axes.plot(table.index, middle, color=colour, linewidth=1.2, label=f"{run.config['model']['weight_scale']:g}")
+            axes.plot(
+                table.index,
+                middle,
+                color=colour,
+                linewidth=1.2,
+                label=f"{run.config['model']['weight_scale']:g}",
+            )
     for axes, name, label in zip(panels, "abc", PANELS.values(), strict=True):
         axes.set(xlabel="Number of examples", ylabel=label, xlim=(0, None))
         letter(axes, name)

@@ -32,7 +32,13 @@ def figs5(results: Path) -> plt.Figure:
     drawing, panels = plt.subplots(2, 2, figsize=(7, 7.3), layout="constrained")
     for axes, title in zip(panels.flat, fields, strict=False):
         limit = np.percentile(np.abs(fields[title]), 99.5)
-        axes.imshow(mosaic(fields[title], limit), cmap="gray", vmin=-limit, vmax=limit, interpolation="nearest")
+        axes.imshow(
+            mosaic(fields[title], limit),
+            cmap="gray",
+            vmin=-limit,
+            vmax=limit,
+            interpolation="nearest",
+        )
         axes.set_title(title, fontsize=10)
     for axes in panels.flat:
         axes.axis("off")

@@ -13,7 +13,12 @@ def figs8(results: Path) -> plt.Figure:
     drawing, axes = plt.subplots(figsize=(4.2, 3), layout="constrained")
     runs = find_runs(results, "figS8", "fa-run +sweep=figS8")
     shades = ("#a6d8a6", "#2ca02c", "#0b5a0b")
-    for run, shade, line in zip(sorted(runs, key=lambda run: run.config["optimizer"]["momentum"]), shades, ("-", "--", "-."), strict=False):
+    for run, shade, line in zip(
+        sorted(runs, key=lambda run: run.config["optimizer"]["momentum"]),
+        shades,
+        ("-", "--", "-."),
+        strict=False,
+    ):
         log_band(axes, run, rf"$\alpha$ = {run.config['optimizer']['momentum']:g}", shade, line)
     axes.set(yscale="log", xlabel="Number of examples", ylabel="NSE", xlim=(0, None))
     axes.legend()

@@ -25,7 +25,9 @@ def draw(results, x, y, hue) -> plt.Figure:
     table = found.table.dropna(subset=[*axes, y])
     other = [key for key in found.keys if key not in (*axes, hue) and table[key].nunique() > 1]
     if other:
-        terminal.out.print(f"the runs differ in {', '.join(other)} too: each point takes them together")
+        terminal.out.print(
+            f"the runs differ in {', '.join(other)} too: each point takes them together"
+        )
     groups = list(table.groupby(hue)) if hue else [(None, table)]
     if len(axes) == 2:
         return maps(groups, *axes, y, hue)
@@ -47,16 +49,40 @@ def check(found: Runs, axes: list[str], y: str, hue: str | None) -> None:
 
 def lines(axes: Axes, groups: list, x: str, y: str, hue: str | None) -> None:
     """Mean over seeds and one s.d., a line for each group."""
-    ticks = {value: place for place, value in enumerate(sorted({value for _, rows in groups for value in rows[x]}, key=order))}
+    ticks = {
+        value: place
+        for place, value in enumerate(
+            sorted({value for _, rows in groups for value in rows[x]}, key=order)
+        )
+    }
     numeric = all(isinstance(value, int | float) for value in ticks)
     greys = plt.get_cmap("viridis")(np.linspace(0, 0.85, len(groups)))
     for index, (value, rows) in enumerate(groups):
-        final = rows.groupby(x)[y].agg(["mean", "std"]).sort_index(key=lambda column: column.map(order))
+        final = (
+            rows.groupby(x)[y].agg(["mean", "std"]).sort_index(key=lambda column: column.map(order))
+        )
         at = final.index if numeric else final.index.map(ticks)
-        look = {"color": COLOURS.get(value, greys[index]), "linestyle": STYLES.get(value, LINES[index % len(LINES)])}
-        axes.plot(at, final["mean"], marker="o", markersize=3, label=LABELS.get(value, f"{hue} = {value}") if hue else None, **look)
+        look = {
+            "color": COLOURS.get(value, greys[index]),
+            "linestyle": STYLES.get(value, LINES[index % len(LINES)]),
+        }
+        axes.plot(
+            at,
+            final["mean"],
+            marker="o",
+            markersize=3,
+            label=LABELS.get(value, f"{hue} = {value}") if hue else None,
+            **look,
+        )
         spread = final["std"].fillna(0)
-        axes.fill_between(at, final["mean"] - spread, final["mean"] + spread, color=look["color"], alpha=0.2, linewidth=0)
+        axes.fill_between(
+            at,
+            final["mean"] - spread,
+            final["mean"] + spread,
+            color=look["color"],
+            alpha=0.2,
+            linewidth=0,
+        )
     axes.set(xlabel=x, ylabel=y)
     if numeric:
         axes.set_xscale(scale(list(ticks)))
@@ -75,22 +101,38 @@ def maps(groups: list, x: str, y: str, metric: str, hue: str | None) -> plt.Figu
         for _, rows in groups
     ]
     low, high = min(grid.min().min() for grid in grids), max(grid.max().max() for grid in grids)
-    drawing, panels = plt.subplots(1, len(grids), figsize=(1.2 + 3.2 * len(grids), 3), layout="constrained", squeeze=False)
+    drawing, panels = plt.subplots(
+        1, len(grids), figsize=(1.2 + 3.2 * len(grids), 3), layout="constrained", squeeze=False
+    )
     for axes, grid, (value, _) in zip(panels[0], grids, groups, strict=True):
-        shown = axes.imshow(grid, vmin=low, vmax=high, cmap="viridis_r", aspect="auto", origin="lower")
+        shown = axes.imshow(
+            grid, vmin=low, vmax=high, cmap="viridis_r", aspect="auto", origin="lower"
+        )
         axes.set_xticks(range(len(grid.columns)), labels=[str(v) for v in grid.columns])
         axes.set_yticks(range(len(grid.index)), labels=[str(v) for v in grid.index])
         axes.set(xlabel=x, ylabel=y, title=LABELS.get(value, f"{hue} = {value}") if hue else None)
         for (row, column), number in np.ndenumerate(grid.to_numpy()):
             dark = number < (low + high) / 2
-            axes.text(column, row, f"{number:.3g}", ha="center", va="center", fontsize=7, color="black" if dark else "white")
+            axes.text(
+                column,
+                row,
+                f"{number:.3g}",
+                ha="center",
+                va="center",
+                fontsize=7,
+                color="black" if dark else "white",
+            )
     drawing.colorbar(shown, ax=panels[0], label=metric)
     return drawing
 
 
 def order(value) -> tuple:
     """Numbers by size, then texts."""
-    return (0, value, "") if isinstance(value, int | float) and not pd.isna(value) else (1, 0, str(value))
+    return (
+        (0, value, "")
+        if isinstance(value, int | float) and not pd.isna(value)
+        else (1, 0, str(value))
+    )
 
 
 def scale(values: list[float]) -> str:

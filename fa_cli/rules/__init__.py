@@ -76,4 +76,6 @@ def load_rules() -> None:
             else:
                 importlib.import_module(source)
         except (ImportError, FileNotFoundError) as error:
-            raise UserError(f"FA_RULES={source}: {error}; give a module name or the path of a .py file") from None
+            raise UserError(
+                f"FA_RULES={source}: {error}; give a module name or the path of a .py file"
+            ) from None

@@ -13,5 +13,8 @@ def dfa(net: Network, signals: Signals, derivative: Literal["local", "passed"]) 
     `derivative`: `passed` sends e * phi'(a_L) through B_l, `local` the raw error.
     """
     carried = signals.error * signals.slopes[net.depth] if derivative == "passed" else signals.error
-    hidden = {l: signals.settle(l, net.backend.matmul(carried, transpose(net.feedback[l]))) for l in range(1, net.depth)}
+    hidden = {
+        l: signals.settle(l, net.backend.matmul(carried, transpose(net.feedback[l])))
+        for l in range(1, net.depth)
+    }
     return {net.depth: signals.error, **hidden}

@@ -35,7 +35,12 @@ def undisturbed(tmp_path_factory):
 def disk(folder: Path, size: str = "4m"):
     """A real file system of a few megabytes at `folder`."""
     folder.mkdir()
-    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True).returncode:
+    if (
+        os.geteuid()
+        or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True
+        ).returncode
+    ):
         pytest.skip("needs root and the right to mount a tmpfs")
     try:
         yield folder
@@ -45,7 +50,9 @@ def disk(folder: Path, size: str = "4m"):
 
 def told(done: subprocess.CompletedProcess, *parts: str) -> None:
     """Status 1, and a last line on stderr that holds `parts`."""
-    assert done.returncode == 1 and "Traceback" not in done.stderr + done.stdout, done.stdout + done.stderr
+    assert done.returncode == 1 and "Traceback" not in done.stderr + done.stdout, (
+        done.stdout + done.stderr
+    )
     assert all(part in done.stderr.strip().splitlines()[-1] for part in parts), done.stderr
 
 
@@ -68,7 +75,9 @@ def test_a_disk_that_fills_while_a_run_trains(tmp_path):
     """Checkpoints that cannot be written are told, training goes on, and with room again the same command comes to the end."""
     with disk(tmp_path / "outputs") as small:
         command = [str(Path(sys.executable).with_name("fa-run")), *LONG]
-        run = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        run = subprocess.Popen(
+            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         while not list(small.rglob("checkpoint.npz")):
             assert run.poll() is None
             time.sleep(0.01)
@@ -77,7 +86,9 @@ def test_a_disk_that_fills_while_a_run_trains(tmp_path):
                 file.write(bytes(4096))
                 file.flush()
         told_then = run.communicate(timeout=100)[1]
-        assert run.returncode == 1 and "Traceback" not in told_then and "training goes on" in told_then, told_then
+        assert (
+            run.returncode == 1 and "Traceback" not in told_then and "training goes on" in told_then
+        ), told_then
         assert "No space left" in told_then.strip().splitlines()[-1]
         (small / "filler").unlink()
         done = run_command(tmp_path, *LONG)
@@ -93,7 +104,9 @@ def test_files_that_may_not_grow(tmp_path, undisturbed, size):
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
-    done = subprocess.run(command, cwd=tmp_path, preexec_fn=limit, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(
+        command, cwd=tmp_path, preexec_fn=limit, capture_output=True, text=True, timeout=100
+    )
     if done.returncode:
         told(done, "File too large")
         assert not list(tmp_path.rglob("done"))
@@ -114,7 +127,12 @@ def test_a_read_only_folder(tmp_path, undisturbed):
 
 def test_a_folder_that_vanishes(tmp_path):
     """Somebody removes the results' folder while the run trains: its results are written all the same."""
-    run = subprocess.Popen([str(Path(sys.executable).with_name("fa-run")), *LONG], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    run = subprocess.Popen(
+        [str(Path(sys.executable).with_name("fa-run")), *LONG],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     wait_for("checkpoint.npz", tmp_path, run)
     shutil.rmtree(tmp_path / "outputs", ignore_errors=True)
     _, complaint = run.communicate(timeout=100)
@@ -137,7 +155,11 @@ def test_a_clock_that_goes_backwards(tmp_path, undisturbed):
 
 def test_not_enough_memory(tmp_path):
     """More than the machine has: what to type, in one line."""
-    told(run_command(tmp_path, "model.sizes=[30,2000000000,10]", "steps=1"), "not enough memory", "fewer seeds")
+    told(
+        run_command(tmp_path, "model.sizes=[30,2000000000,10]", "steps=1"),
+        "not enough memory",
+        "fewer seeds",
+    )
 
 
 def test_out_of_memory_on_the_gpu(monkeypatch, capsys):

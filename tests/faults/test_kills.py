@@ -15,9 +15,23 @@ import pytest
 from conftest import run_command
 
 COUNT, SEED = int(os.environ.get("FAULTS", 4)), int(os.environ.get("FAULTS_SEED", 1))
-RUN = ["rule=fa", "steps=60000", "seeds=5", "record.every=500", "record.receptive_fields=5", "backend.compiled=false"]
+RUN = [
+    "rule=fa",
+    "steps=60000",
+    "seeds=5",
+    "record.every=500",
+    "record.receptive_fields=5",
+    "backend.compiled=false",
+]
 WORDS = [*RUN, "record.checkpoint_seconds=0.05", "record.keep_checkpoint=true"]
-FILES = ("metrics.csv", "summary.csv", "config.yaml", "arrays.npz", ".hydra/config.yaml", ".hydra/overrides.yaml")
+FILES = (
+    "metrics.csv",
+    "summary.csv",
+    "config.yaml",
+    "arrays.npz",
+    ".hydra/config.yaml",
+    ".hydra/overrides.yaml",
+)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -28,14 +42,20 @@ def contents(folder: Path) -> dict[str, bytes]:
         with np.load(run / "checkpoint.npz", allow_pickle=False) as stored:
             arrays = {key: stored[key] for key in stored.files}
         if (run / "done").exists():
-            found |= {f"checkpoint/{key}": array.tobytes() for key, array in arrays.items() if key != "seconds"}
+            found |= {
+                f"checkpoint/{key}": array.tobytes()
+                for key, array in arrays.items()
+                if key != "seconds"
+            }
     return found
 
 
 def start(folder: Path) -> subprocess.Popen:
     """The run, in the background."""
     command = [str(Path(sys.executable).with_name("fa-run")), *WORDS]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +70,11 @@ def undisturbed(tmp_path_factory):
     return found, time.monotonic() - began
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGUSR1],
+    ids=lambda number: number.name,
+)
 def test_a_signal_at_any_moment(tmp_path, undisturbed, number):
     """Whatever lies in the folder then reads rightly, and the same command goes on to the same files, bit for bit."""
     expected, seconds = undisturbed
@@ -71,5 +95,7 @@ def test_a_signal_at_any_moment(tmp_path, undisturbed, number):
         done = run_command(folder, *WORDS)
         assert done.returncode == 0, done.stderr
         same += contents(folder) == expected
-    print(f"{number.name}: {same} of {count} runs bit-identical to the undisturbed one; {midway} were stopped while they trained")
+    print(
+        f"{number.name}: {same} of {count} runs bit-identical to the undisturbed one; {midway} were stopped while they trained"
+    )
     assert same == count

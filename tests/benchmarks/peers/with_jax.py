@@ -10,7 +10,10 @@ PHI = {
     "linear": (lambda a: a, lambda h: 1.0),
     "logistic": (jax.nn.sigmoid, lambda h: h * (1 - h)),
     "tanh": (jnp.tanh, lambda h: 1 - h * h),
-    "piecewise_linear": (lambda a: jnp.maximum(a, a / 20), lambda h: jnp.where(h > 0, 1.0, 1 / 20).astype(h.dtype)),
+    "piecewise_linear": (
+        lambda a: jnp.maximum(a, a / 20),
+        lambda h: jnp.where(h > 0, 1.0, 1 / 20).astype(h.dtype),
+    ),
 }
 
 
@@ -41,7 +44,9 @@ def contenders(work, start) -> dict:
 
     compiled = jax.jit(jax.vmap(train))
     shape = (work.seeds, work.steps, work.batch_size, -1)
-    arrays = jax.device_put((start.weights, start.feedback, start.x.reshape(shape), start.target.reshape(shape)))
+    arrays = jax.device_put(
+        (start.weights, start.feedback, start.x.reshape(shape), start.target.reshape(shape))
+    )
 
     def run():
         return [np.asarray(array) for array in compiled(*arrays)]

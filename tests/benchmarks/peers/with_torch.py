@@ -11,7 +11,10 @@ PHI = {
     "linear": (lambda a: a, lambda h: 1.0),
     "logistic": (torch.sigmoid, lambda h: h * (1 - h)),
     "tanh": (torch.tanh, lambda h: 1 - h * h),
-    "piecewise_linear": (lambda a: torch.nn.functional.leaky_relu(a, 1 / 20), lambda h: torch.where(h > 0, 1.0, 1 / 20).to(h.dtype)),
+    "piecewise_linear": (
+        lambda a: torch.nn.functional.leaky_relu(a, 1 / 20),
+        lambda h: torch.where(h > 0, 1.0, 1 / 20).to(h.dtype),
+    ),
 }
 
 
@@ -19,7 +22,9 @@ def contenders(work, start) -> dict:
     """`eager`: one network after the other, or one on each core where they are large; `bmm`: all in batched products; and that compiled."""
     if work.dynamics:
         return {"PyTorch eager": spiking(work, start)}
-    weights, feedback = ([torch.from_numpy(array) for array in arrays] for arrays in (start.weights, start.feedback))
+    weights, feedback = (
+        [torch.from_numpy(array) for array in arrays] for arrays in (start.weights, start.feedback)
+    )
     shape = (work.seeds, work.steps, work.batch_size, -1)
     x, target = (torch.from_numpy(array).reshape(shape) for array in (start.x, start.target))
     (phi, slope), (phi_out, slope_out) = PHI[work.hidden], PHI[work.output]
@@ -47,7 +52,14 @@ def contenders(work, start) -> dict:
         def one(s):
             w, b = [array[s] for array in final], [array[s] for array in feedback]
             for t in range(work.steps):
-                step(w, b, x[s, t], target[s, t], torch.mm, lambda w, d, h: w.addmm_(d, h, beta=work.keep, alpha=work.rate))
+                step(
+                    w,
+                    b,
+                    x[s, t],
+                    target[s, t],
+                    torch.mm,
+                    lambda w, d, h: w.addmm_(d, h, beta=work.keep, alpha=work.rate),
+                )
 
         if large and work.seeds > 1:
             with ThreadPoolExecutor(cores) as pool:
@@ -58,7 +70,14 @@ def contenders(work, start) -> dict:
         return [array.numpy() for array in final]
 
     def batched(w, x, target):
-        step(w, feedback, x, target, torch.bmm, lambda w, d, h: w.baddbmm_(d, h, beta=work.keep, alpha=work.rate))
+        step(
+            w,
+            feedback,
+            x,
+            target,
+            torch.bmm,
+            lambda w, d, h: w.baddbmm_(d, h, beta=work.keep, alpha=work.rate),
+        )
 
     def loop(one_step):
         @torch.inference_mode()
@@ -90,15 +109,23 @@ def spiking(work, start):
 
         @torch.inference_mode()
         def one(s):
-            w, b = [array[s] for array in final], [torch.from_numpy(array[s]) for array in start.feedback]
-            v, u = ([torch.zeros(work.batch_size, len(weights), dtype=weights.dtype) for weights in w] for _ in "vu")
+            w, b = (
+                [array[s] for array in final],
+                [torch.from_numpy(array[s]) for array in start.feedback],
+            )
+            v, u = (
+                [torch.zeros(work.batch_size, len(weights), dtype=weights.dtype) for weights in w]
+                for _ in "vu"
+            )
             for step in range(work.steps):
                 batch, rng = start.batch(step, seeds=s), generator(s, "spikes", step)
                 rates = torch.from_numpy(batch.x).clamp(max=work.dynamics.rate_cap)
                 target = torch.from_numpy(batch.target).repeat_interleave(population, dim=-1)
 
                 def spike(p, rng=rng):
-                    return (torch.from_numpy(rng.random(p.shape[::-1], work.dtype)).mT < p).to(p.dtype)
+                    return (torch.from_numpy(rng.random(p.shape[::-1], work.dtype)).mT < p).to(
+                        p.dtype
+                    )
 
                 for _ in range(work.updates):
                     h, slopes = [spike(rates)], []
