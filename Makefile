@@ -11,7 +11,7 @@ TORCH     = https://download.pytorch.org/whl/cpu
 SMALL     = fig2 fig3d figS6 figS7 figS8 fig5 figS10 figS11 figS13 theorems invariant gauss_newton jacobian
 
 .DEFAULT_GOAL := help
-.PHONY: help run test same lint paper-small paper-fig3 paper-fig4 paper search-fig3 figures report bench faults wheel clean
+.PHONY: help run test quick same lint paper-small paper-fig3 paper-fig4 paper search-fig3 figures report bench faults wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,6 +27,9 @@ run: $(STAMP) ## Fig. 2 of the paper: 20 seeds of four algorithms, then the figu
 
 test: $(STAMP) ## all tests
 	$(VENV)/bin/python -m pytest -q --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+quick: $(STAMP) ## the numeric tests, in process, in half a minute
+	$(VENV)/bin/python -m pytest -q -m "quick and not slow and not gpu"
 
 same: $(STAMP) ## tiny runs of BASE=COMMIT and of the work tree, compared byte for byte
 	$(VENV)/bin/python tests/same.py $(BASE)

@@ -6,103 +6,122 @@ import signal
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from string import Template
 
 import hydra
 from hydra._internal.utils import get_args_parser
-from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
-from fa_cli import __version__, config, errors
-from fa_cli.data.fetch import SOURCES
+from fa_cli import __version__, errors, hydra_messages, tally
 from fa_cli.errors import UserError, suggest
+from fa_cli.schema import FOLDER
 
-EXTRAS = {
-    "joblib": "joblib",
-    "submitit_local": "slurm",
-    "submitit_slurm": "slurm",
-    "ray": "ray",
-    "optuna": "optuna",
-}  # their extras
-CONF = str(config.FOLDER)
+CONF = str(FOLDER)
+
+
+# Launchers call these in other processes, so each imports what it needs.
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="config")
 def train(cfg: DictConfig) -> float:
     """Train what the config says; returns what a sweeper minimises."""
-    from fa_cli import (
-        config,
-        errors,
-        experiment,
-    )  # a launcher may call this function in another process
+    from fa_cli import cli, config, tally
 
     config.register()
-
-    return errors.attempt(experiment.run, cfg)
+    return tally.attempt(cli.train_here, cfg)
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="plot")
 def plot(cfg: DictConfig) -> None:
     """Draw figures from results on disk."""
-    from fa_cli import errors, figures
+    from fa_cli import figures, tally
 
-    errors.attempt(figures.plot, cfg)
+    tally.attempt(figures.plot, cfg)
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="data")
 def data(cfg: DictConfig) -> None:
     """Fetch, verify and list data."""
-    from fa_cli import errors
+    from fa_cli import tally
     from fa_cli.data import fetch
 
-    errors.attempt(fetch.run, cfg)
+    tally.attempt(fetch.fetch_data, cfg)
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="report")
 def report(cfg: DictConfig) -> None:
     """Judge the paper's claims."""
-    from fa_cli import errors
-    from fa_cli import report as judging
+    from fa_cli import tally
+    from fa_cli.claims import report
 
-    errors.attempt(judging.run, cfg)
+    tally.attempt(report.write_report, cfg)
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="bench")
 def bench(cfg: DictConfig) -> None:
     """Measure speed."""
-    from fa_cli import bench as measuring
-    from fa_cli import errors
+    from fa_cli import bench, tally
 
-    errors.attempt(measuring.run, cfg)
+    tally.attempt(bench.measure_speed, cfg)
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="runs")
 def runs(cfg: DictConfig) -> None:
     """List runs."""
-    from fa_cli import errors
-    from fa_cli import runs as listing
+    from fa_cli import tally
+    from fa_cli.results import runs
 
-    errors.attempt(listing.run, cfg)
+    tally.attempt(runs.list_runs, cfg)
 
 
 SUBCOMMANDS = {"plot": plot, "report": report, "runs": runs, "data": data, "bench": bench}
 
 
+def train_here(cfg: DictConfig) -> float:
+    """Train in the folder that Hydra chose, show the summary, and count the run.
+
+    Returns the final error or loss, mean over seeds, for a sweeper that minimises it; inf where
+    another process has the run.
+    """
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    from fa_cli import experiment, terminal
+
+    state = HydraConfig.get()
+    typed = list(state.overrides.task)
+    outcome = experiment.run(cfg, Path(state.runtime.output_dir), typed)
+    tally.add(outcome.how)
+    if outcome.summary is None:
+        where = terminal.shown(outcome.folder)
+        terminal.out.print(f"{where}  is being trained by another process: left to it")
+        return float("inf")
+    terminal.show_summary(outcome.folder, outcome.summary, outcome.seconds)
+    if state.mode == RunMode.RUN:
+        terminal.show_next(typed)
+    final = outcome.summary.set_index("metric")["mean"]
+    name = terminal.headline(final.index)
+    return float(final[name]) if name else float("inf")
+
+
 def main() -> None:
-    """Entry point of `fa-run`: 0 where all went well, 1 after an error that was told in one line, 128 + its number after a signal."""
+    """Entry point of `fa-run`.
+
+    Status 0 where all went well, 1 after an error that was told in one line, 128 + its number after
+    a signal.
+    """
     traceback = (
         os.environ.get("HYDRA_FULL_ERROR") == "1"
-    )  # Hydra's own switch for those who want to see where
+    )  # Hydra's switch for those who want to see
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are
-    shared = (
-        "." if any(word.startswith("hydra/launcher=") for word in sys.argv) else None
-    )  # a cluster's nodes share no /tmp
-    handle, tally = tempfile.mkstemp(prefix=".fa-run-", dir=shared)
+    elsewhere = any(word.startswith("hydra/launcher=") for word in sys.argv)
+    nodes_share = "." if elsewhere else None  # a cluster's nodes share no /tmp
+    handle, path = tempfile.mkstemp(prefix=".fa-run-", dir=nodes_share)
     os.close(handle)
-    os.environ[errors.TALLY], os.environ[errors.COMMAND] = tally, str(os.getpid())
+    os.environ[tally.TALLY], os.environ[tally.COMMAND] = path, str(os.getpid())
+    outcomes = []
     try:
         command(sys.argv[1:])
     except KeyboardInterrupt as interrupt:
@@ -111,37 +130,44 @@ def main() -> None:
     except Exception as error:
         if traceback or not a_person_caused(error):
             raise
-        errors.complain(explain(error))
+        errors.complain(in_one_line(error))
         sys.exit(1)
     finally:
-        told = [line.split("\t") for line in Path(tally).read_text().splitlines()]
-        Path(tally).unlink()
-        for process, _, text in told:
-            if text and process != str(os.getpid()):
-                errors.complain(text)
-        outcomes = [outcome for _, outcome, _ in told]
-        if len(outcomes) > 1:
-            print(
-                f"{len(outcomes)} runs: "
-                + ", ".join(f"{count} {outcome}" for outcome, count in Counter(outcomes).items())
-            )
+        outcomes = tell_outcomes(Path(path))
     sys.exit(1 if "failed" in outcomes else 0)
 
 
+def tell_outcomes(path: Path) -> list[str]:
+    """How this command's runs ended, from their tally; said as well, where there are several."""
+    endings = tally.read(path)
+    path.unlink()
+    for ending in endings:
+        if ending.told and ending.process != os.getpid():
+            errors.complain(ending.told)
+    outcomes = [ending.outcome for ending in endings]
+    if len(outcomes) > 1:
+        counts = ", ".join(f"{count} {outcome}" for outcome, count in Counter(outcomes).items())
+        print(f"{len(outcomes)} runs: {counts}")
+    return outcomes
+
+
 def a_person_caused(error: Exception) -> bool:
-    """Whether an error is told in one line; any other is a mistake in the code and keeps its traceback."""
-    known = (UserError, OSError, MemoryError, HydraException, OmegaConfBaseException)
-    return (
-        isinstance(error, known)
-        or lost_a_run(error)
-        or "Config group override" in str(error)
-        or "Unknown plugin class" in str(error)
-    )
+    """Whether an error is told in one line; any other is a mistake in the code."""
+    known = isinstance(error, UserError | OSError | MemoryError)
+    return known or lost_a_run(error) or hydra_messages.of_hydra(error)
 
 
 def lost_a_run(error: BaseException) -> bool:
-    """Whether a launcher says that a process ended without a word, as one that was killed hard does."""
+    """Whether a launcher says that a process ended without a word, as one that was killed does."""
     return type(error).__module__.split(".")[0] in ("joblib", "submitit", "ray", "concurrent")
+
+
+def in_one_line(error: BaseException) -> BaseException | str:
+    """What is told of an error."""
+    if lost_a_run(error):
+        kind = type(error).__name__
+        return f"a run was lost ({kind}): type the same command again to go on"
+    return hydra_messages.in_one_line(error) if hydra_messages.of_hydra(error) else error
 
 
 def command(words: list[str]) -> None:
@@ -151,21 +177,14 @@ def command(words: list[str]) -> None:
         return
     if complete_here(words):
         return
-    config.register()
-    app = train
-    if words and words[0] in SUBCOMMANDS:
-        app, words = SUBCOMMANDS[words[0]], words[1:]
-        if app is data:
-            words = named(words)
-        elif app is runs:
-            words = ["csv=true" if word == "--csv" else word for word in words]
-    elif words and re.fullmatch(r"[a-z_]+", words[0]):
-        raise UserError(
-            f"no subcommand is called {words[0]!r}: {suggest(words[0], SUBCOMMANDS)}; a run takes key=value words only"
-        )
-    if words in (["--help"], ["-h"]) and app is train:
-        show_help()
-        return
+    app, words = app_of(words)
+    if app is train:
+        from fa_cli import config
+
+        config.register()
+        if words in (["--help"], ["-h"]):
+            show_help()
+            return
     parser = get_args_parser()
     parser.error = raise_usage
     parser.parse_args(words)
@@ -173,18 +192,38 @@ def command(words: list[str]) -> None:
     app()
 
 
+def app_of(words: list[str]) -> tuple[Callable, list[str]]:
+    """The Hydra app that a command line is for, and its words in Hydra's grammar."""
+    if not words or not re.fullmatch(r"[a-z_]+", words[0]):
+        return train, words
+    name, *rest = words
+    if name not in SUBCOMMANDS:
+        raise UserError(
+            f"no subcommand is called {name!r}: {suggest(name, SUBCOMMANDS)}; "
+            "a run takes key=value words only"
+        )
+    if name == "data":
+        rest = named(rest)
+    elif name == "runs":
+        rest = ["csv=true" if word == "--csv" else word for word in rest]
+    return SUBCOMMANDS[name], rest
+
+
 def show_help() -> None:
-    """`fa-run --help` as Hydra would show it, in half the time: Hydra copies all its configs once for every group that it lists."""
+    """`fa-run --help` as Hydra would show it, in half the time.
+
+    Hydra copies all its configs once for every group that it lists.
+    """
     with hydra.initialize_config_dir(CONF, version_base="1.3"):
         composed = hydra.compose("config", return_hydra_config=True)
     template = Template(OmegaConf.to_container(composed.hydra.help)["template"])
-    options = {
-        folder.name: sorted(path.stem for path in folder.glob("*.yaml"))
-        for folder in sorted(config.FOLDER.iterdir())
-    }
-    groups = "".join(f"{group}: {', '.join(names)}\n" for group, names in options.items() if names)
+    listed = []
+    for folder in sorted(FOLDER.iterdir()):
+        if names := sorted(path.stem for path in folder.glob("*.yaml")):
+            listed.append(f"{folder.name}: {', '.join(names)}\n")
     keys = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
-    print(template.substitute(APP_CONFIG_GROUPS=groups, CONFIG=OmegaConf.to_yaml(keys)))
+    config = OmegaConf.to_yaml(keys)
+    print(template.substitute(APP_CONFIG_GROUPS="".join(listed), CONFIG=config))
 
 
 def raise_usage(message: str) -> None:
@@ -194,17 +233,17 @@ def raise_usage(message: str) -> None:
 
 def named(words: Sequence[str]) -> list[str]:
     """`data mnist` for Hydra: bare words become the list `names`."""
-    bare = [word for word in words if re.fullmatch(r"[\w-]+", word) and not word.startswith("-")]
-    return [word for word in words if word not in bare] + (
-        [f"names=[{','.join(bare)}]"] if bare else []
-    )
+    bare = [word for word in words if re.fullmatch(r"\w[\w-]*", word)]
+    rest = [word for word in words if word not in bare]
+    return rest + ([f"names=[{','.join(bare)}]"] if bare else [])
 
 
 def complete_here(words: Sequence[str]) -> bool:
-    """Shell completion of what Hydra does not know: the subcommands and their words. True where nothing is left for Hydra.
+    """Shell completion of what Hydra does not know: the subcommands and their words.
 
-    The shell sends the line so far in COMP_LINE. Where it begins with a subcommand, that word is taken out of the line and the
-    subcommand's own Hydra app completes the rest.
+    True where nothing is left for Hydra. The shell sends the line so far in COMP_LINE. Where it
+    begins with a subcommand, that word is taken out of the line and the subcommand's own Hydra app
+    completes the rest.
     """
     line = os.environ.get("COMP_LINE", "").split(" ")
     if "-sc" not in words or len(line) < 2:
@@ -213,45 +252,14 @@ def complete_here(words: Sequence[str]) -> bool:
         print(" ".join(name for name in SUBCOMMANDS if name.startswith(line[1])), end=" ")
     elif line[1] in SUBCOMMANDS:
         if line[1] == "data":
+            from fa_cli.data.fetch import SOURCES
+
             print(" ".join(name for name in SOURCES if name.startswith(line[-1])), end=" ")
         os.environ["COMP_LINE"] = " ".join([line[0], *line[2:]])
         sys.argv[1:] = words
         SUBCOMMANDS[line[1]]()
         return True
     return False
-
-
-def explain(error: BaseException) -> BaseException | str:
-    """One line for what Hydra could not compose or OmegaConf not read; other errors as they are."""
-    text = str(error)
-    if lost_a_run(error):
-        return f"a run was lost ({type(error).__name__}): type the same command again to go on"
-    if found := re.search(r"Could not find '(?:(.+)/)?(.+)'", text):
-        group, name = found.groups()
-        if name in EXTRAS:
-            return f"{group}={name} needs a plugin: type `pip install 'fa-run[{EXTRAS[name]}]'`"
-        options = re.findall(r"^\t(\w+)$", text, re.MULTILINE)
-        return f"no {group} is called {name!r}: {suggest(name, options)}"
-    if found := re.search(r"Unknown plugin class : '(.+)'", text):
-        return f"the plugin of {found[1]} is not installed: type `pip install 'fa-run[joblib,slurm,ray,optuna]'`, or one of these"
-    if found := re.search(r"Could not override '([^']+)'", text):
-        key = found[1]
-        if "No match in the defaults list" in text:
-            return f"{key} is added, not replaced: type +{key}=NAME"
-        return f"no key is called {key}: {suggest(key, config.known_keys())}"
-    if isinstance(error, OverrideParseException):
-        return f"cannot read {error.override!r}: expected key=value, in quotes where the value has brackets, commas or spaces"
-    if found := re.search(r"Multiple values for ([\w/]+)", text):
-        return f"{found[1]} has a value already: type {found[1]}=NAME without the +"
-    if "Config group override" in text:  # model=null
-        return "a group cannot be null: type GROUP=NAME, such as model=linear; `fa-run --help` lists the names"
-    if found := re.search(r"Missing mandatory value: (\w+)\.name", text):  # ~rule
-        return f"the run has no {found[1]}: type {found[1]}=NAME; `fa-run --help` lists the names"
-    if found := re.search(r"Ambiguous value for argument '(.*)'", text):
-        return f"{found[1]}: several values: add -m to run them all, or write a list as [a,b]"
-    if isinstance(error, HydraException | OmegaConfBaseException):
-        return "; ".join(line.strip() for line in text.splitlines() if line.strip())
-    return error
 
 
 if __name__ == "__main__":

@@ -1,39 +1,44 @@
-"""From what Hydra composed to a checked `RunConfig`; every mistake becomes one line that names the key and what it may be."""
+"""From what Hydra composed to a checked `RunConfig`.
+
+Every mistake becomes one line that names the key and what it may be.
+"""
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
-from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, NamedTuple
 
+import hydra
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.singleton import Singleton
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
+from fa_cli import hydra_messages, options
 from fa_cli.backend import BACKENDS
 from fa_cli.data import DATASETS, load_datasets
 from fa_cli.data.fetch import default_folder
 from fa_cli.errors import UserError, suggest
-from fa_cli.models import MODELS
-from fa_cli.network import ACTIVATIONS
-from fa_cli.probes import METRICS
+from fa_cli.layers import build_layers, load_layers, units_of
+from fa_cli.models import MODELS, load_models
+from fa_cli.options import Option, is_number
+from fa_cli.probes import METRICS, load_metrics
 from fa_cli.rules import RULES, load_rules
 from fa_cli.schema import (
+    FOLDER,
     BackendConfig,
     DatasetConfig,
     ModelConfig,
     PhaseConfig,
     RuleConfig,
     RunConfig,
+    is_scale,
     per_layer,
 )
-from fa_cli.spiking import check_spiking
-
-HERE = Path(__file__).parent
-FOLDER = (
-    HERE / "conf" if (HERE / "conf").is_dir() else HERE.parent / "conf"
-)  # in a wheel, or beside the package in a checkout
+from fa_cli.units import ACTIVATIONS
 
 NAMED_APART = (
     "experiment",
@@ -42,53 +47,88 @@ NAMED_APART = (
     "data_dir",
     "resume",
     "rule",
-)  # overrides that a run's folder does not repeat
+)  # not in folders' names
 WITH_OPTIONS = {
     "model": ModelConfig,
     "rule": RuleConfig,
     "dataset": DatasetConfig,
     "backend": BackendConfig,
 }
+EITHER = (("steps", "epochs"), ("model.sizes", "model.layers"))  # the one that is typed wins
 INFINITY = float("inf")
-KINDS = {
-    "integer": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "boolean": "true or false",
+
+
+class Range(NamedTuple):
+    """Of a number: from `least` to below `most`."""
+
+    least: float
+    most: float = INFINITY
+    included: bool = True  # the least itself
+
+
+RANGES = {
+    "steps": Range(1),
+    "epochs": Range(0, included=False),
+    "batch_size": Range(1),
+    "model.bias_scale": Range(0),
+    "optimizer.learning_rate": Range(0),
+    "optimizer.weight_decay": Range(0),
+    "optimizer.momentum": Range(0, 1),
+    "record.every": Range(1),
+    "record.examples": Range(2),
+    "record.receptive_fields": Range(0),
+    "record.audit": Range(0),
+    "record.checkpoint_seconds": Range(0),
 }
-RANGES = {  # key: least, most, and whether the least itself is allowed
-    "steps": (1, INFINITY, True),
-    "epochs": (0, INFINITY, False),
-    "batch_size": (1, INFINITY, True),
-    "model.bias_scale": (0, INFINITY, True),
-    "optimizer.learning_rate": (0, INFINITY, True),
-    "optimizer.weight_decay": (0, INFINITY, True),
-    "optimizer.momentum": (0, 1, True),
-    "record.every": (1, INFINITY, True),
-    "record.examples": (2, INFINITY, True),
-    "record.receptive_fields": (0, INFINITY, True),
-    "record.audit": (0, INFINITY, True),
-    "record.checkpoint_seconds": (0, INFINITY, True),
-}
+DISTRIBUTIONS = ("uniform", "normal")
 CHOICES = {
     "dtype": ("float32", "float64"),
     "model.hidden": ACTIVATIONS,
     "model.output": ACTIVATIONS,
-    "model.weight_distribution": ("uniform", "normal"),
-    "rule.feedback_distribution": ("uniform", "normal"),
+    "model.weight_distribution": DISTRIBUTIONS,
+    "rule.feedback_distribution": DISTRIBUTIONS,
 }
 
 
+# ---- what Hydra must know ------------------------------------------------------------------------
+
+
 def register() -> None:
-    """Make the schema's defaults and the resolver `per_rule` known to Hydra, and fill the registries."""
-    load_rules()
-    load_datasets()
+    """Fill the registries; make the schema's defaults and the resolvers known to Hydra."""
+    for load in (load_layers, load_models, load_rules, load_datasets, load_metrics):
+        load()
     defaults = OmegaConf.to_container(OmegaConf.structured(RunConfig))
     for group in WITH_OPTIONS:
         del defaults[group]["options"]
     ConfigStore.instance().store(name="schema", node=defaults)
     for resolver in (per_rule, experiment_name, run_name):
         OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Hydra's global state for a while, which then is what it was before."""
+    before = Singleton.get_state()
+    GlobalHydra.instance().clear()
+    try:
+        register()
+        yield
+    finally:
+        Singleton.set_state(before)
+
+
+def compose(words: Sequence[str]) -> DictConfig:
+    """What the words of a command line compose, Hydra's own part included.
+
+    Raises UserError for what Hydra cannot compose.
+    """
+    try:
+        with hydra.initialize_config_dir(str(FOLDER), version_base="1.3"):
+            return hydra.compose("config", overrides=list(words), return_hydra_config=True)
+    except Exception as error:
+        if not hydra_messages.of_hydra(error):
+            raise
+        raise UserError(hydra_messages.in_one_line(error)) from None
 
 
 def per_rule(table: Mapping, *, _root_: DictConfig) -> Any:
@@ -103,23 +143,31 @@ def experiment_name(*, _root_: DictConfig) -> str:
 
 
 def run_name(*, _root_: DictConfig) -> str:
-    """`${run_name:}`: the second part, the rule and whatever else was typed, such as `rule=fa,batch_size=10`."""
+    """`${run_name:}`: the second part, the rule and whatever else was typed.
+
+    Such as `rule=fa,batch_size=10`.
+    """
     typed = [word.lstrip("+") for word in _root_.hydra.overrides.task]
     differing = sorted(word for word in typed if re.split("[=@]", word)[0] not in NAMED_APART)
     name = ",".join([f"rule={_root_.rule.name}", *differing]).replace("/", "_").replace(" ", "")
-    return (
-        name
-        if len(name) <= 200
-        else f"{name[:180]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
-    )
+    if len(name) <= 200:
+        return name
+    return f"{name[:180]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+
+
+# ---- from composed to checked --------------------------------------------------------------------
 
 
 def resolve(composed: DictConfig, typed: Sequence[str]) -> dict:
-    """The composed config as plain values. Of `steps` and `epochs`, the one among the `typed` overrides replaces the other."""
+    """The composed config as plain values.
+
+    Of `steps` and `epochs`, and of `model.sizes` and `model.layers`, the one among the `typed`
+    overrides replaces the other; sizes follow from layers.
+    """
     try:
         plain = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        raise UserError(explain(error)) from None
+        raise UserError(hydra_messages.of_a_value(error)) from None
     for key in (known.name for known in fields(RunConfig)):
         if key not in plain:
             raise UserError(
@@ -128,53 +176,92 @@ def resolve(composed: DictConfig, typed: Sequence[str]) -> dict:
     for group in WITH_OPTIONS:
         if not isinstance(plain[group], dict):
             raise UserError(
-                f"{group}={plain[group]}: expected a group, such as {group}=NAME; `fa-run --help` lists the names"
+                f"{group}={plain[group]}: expected a group, such as {group}=NAME; "
+                f"{hydra_messages.GROUPS}"
             )
-    given = [
-        key
-        for key in ("steps", "epochs")
-        if any(word.lstrip("+").startswith(f"{key}=") for word in typed)
-    ]
-    if len(given) == 1:
-        plain["epochs" if given == ["steps"] else "steps"] = None
+    for pair in EITHER:
+        replace_the_other(plain, pair, typed)
     if (plain["steps"] is None) == (plain["epochs"] is None) and not plain["phases"]:
         raise UserError("give the length of the run as one of steps=N and epochs=N")
-    return plain
+    model = plain["model"]
+    if (model.get("sizes") is None) == (model.get("layers") is None):
+        raise UserError("give the network as one of model.sizes=[...] and model.layers=[...]")
+    if model.get("layers") is not None:
+        model["sizes"] = units_of(build_layers("model.layers", model["layers"]))
+    return {key: value for key, value in plain.items() if key != "hydra"}
+
+
+def replace_the_other(plain: dict, pair: tuple[str, str], typed: Sequence[str]) -> None:
+    """Of two keys that exclude each other, let the one that is typed replace the other."""
+    words = [word.lstrip("+") for word in typed if not word.endswith("=null")]
+    keys = {word.split("=", 1)[0] for word in words}
+    given = [key for key in pair if key in keys]
+    if len(given) == 1:
+        *groups, name = next(key for key in pair if key not in given).split(".")
+        node = plain[groups[0]] if groups else plain
+        node[name] = None
 
 
 def check(plain: Mapping) -> RunConfig:
-    """A resolved config as typed dataclasses, every name known and every number in range; raises UserError otherwise."""
-    plain = {**plain}
-    allowed = {
-        "model": MODELS.find(name_in(plain, "model")).options,
-        "rule": {
-            key: kind for name in rules_of(plain) for key, kind in RULES.find(name).options.items()
-        },
-        "dataset": DATASETS.find(name_in(plain, "dataset")).options,
-        "backend": options_of(BACKENDS.find(name_in(plain, "backend"))),
-    }
+    """A resolved config as typed dataclasses, every name known and every number in range.
+
+    Raises UserError otherwise.
+    """
+    plain, allowed = {**plain}, options_allowed(plain)
     for group, schema in WITH_OPTIONS.items():
         known = {field.name for field in fields(schema)} - {"options"}
-        extra = {key: value for key, value in plain[group].items() if key not in known}
-        options = {
-            key: option(f"{group}.{key}", value, allowed[group]) for key, value in extra.items()
-        }
-        for key in allowed[group].keys() - options.keys():
-            raise UserError(
-                f"{group}={plain[group]['name']} needs {group}.{key}: add it to its YAML file, or type +{group}.{key}=..."
-            )
-        plain[group] = {key: value for key, value in plain[group].items() if key in known} | {
-            "options": options
-        }
+        given = {key: value for key, value in plain[group].items() if key not in known}
+        check_options(group, plain[group]["name"], given, allowed[group], known)
+        own = options.defaults_of(allowed[group]) | given
+        kept = {key: value for key, value in plain[group].items() if key in known}
+        plain[group] = {**kept, "options": own}
     try:
         config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(RunConfig), plain))
     except OmegaConfBaseException as error:
-        raise UserError(explain(error)) from None
+        raise UserError(hydra_messages.of_a_value(error)) from None
     check_values(config)
-    if config.model.name == "spiking":
-        check_spiking(config, rules_of(plain))
+    MODELS[config.model.name].check(config, [RULES[name] for name in rules_of(plain)])
     config.data_dir = config.data_dir or default_folder()
     return config
+
+
+def options_allowed(plain: Mapping) -> dict[str, dict[str, Option]]:
+    """The options of a run's parts by group: those of a rule include those of its phases' rules."""
+    of_rules: dict[str, Option] = {}
+    for name in rules_of(plain):
+        of_rules |= RULES.find(name).options
+    backend = BACKENDS.find(name_in(plain, "backend"))
+    return {
+        "model": MODELS.find(name_in(plain, "model")).options,
+        "rule": of_rules,
+        "dataset": DATASETS.find(name_in(plain, "dataset")).options,
+        "backend": options.options_of(backend, given=1),
+    }
+
+
+def option_defaults(plain: Mapping) -> dict[str, Any]:
+    """The defaults of all options of a run's parts, by dotted key."""
+    defaults = {}
+    for group, allowed in options_allowed(plain).items():
+        for name, value in options.defaults_of(allowed).items():
+            defaults[f"{group}.{name}"] = value
+    return defaults
+
+
+def check_options(
+    group: str, name: str, given: Mapping, allowed: Mapping[str, Option], known: set[str]
+) -> None:
+    """Raise UserError for a group's unknown option, a value that does not fit, a missing one."""
+    for key, value in given.items():
+        if key not in allowed:
+            names = [f"{group}.{other}" for other in {*allowed, *known}]
+            raise UserError(f"no key is called {group}.{key}: {suggest(f'{group}.{key}', names)}")
+        options.check(f"{group}.{key}", value, allowed[key])
+    for key in allowed.keys() - given.keys() - options.defaults_of(allowed).keys():
+        raise UserError(
+            f"{group}={name} needs {group}.{key}: "
+            f"add it to its YAML file, or type +{group}.{key}=..."
+        )
 
 
 def name_in(plain: Mapping, group: str) -> str:
@@ -185,127 +272,104 @@ def name_in(plain: Mapping, group: str) -> str:
 def rules_of(plain: Mapping) -> list[str]:
     """The rules of a run: its own, and those of its phases."""
     phases = plain["phases"] if isinstance(plain["phases"], list) else []
-    return [
-        name_in(plain, "rule"),
-        *(phase["rule"] for phase in phases if isinstance(phase, dict) and phase.get("rule")),
-    ]
+    named = [phase for phase in phases if isinstance(phase, dict) and phase.get("rule")]
+    return [name_in(plain, "rule"), *(phase["rule"] for phase in named)]
 
 
-def options_of(backend: type) -> dict[str, type]:
-    """The keyword options of a backend's constructor."""
-    return {
-        key: kind
-        for key, kind in backend.__init__.__annotations__.items()
-        if key not in ("dtype", "return")
-    }
+# ---- checks of values ----------------------------------------------------------------------------
 
 
-def option(key: str, value: Any, allowed: Mapping[str, Any]) -> Any:
-    """The value of a rule's, dataset's or backend's own option, checked against its annotation."""
-    group, name = key.split(".", 1)
-    if name not in allowed:
-        common = {field.name for field in fields(WITH_OPTIONS[group])} - {"options"}
+def check_values(config: RunConfig) -> None:
+    """Raise UserError for the first value of a typed config that is out of range or unknown."""
+    for key, allowed in RANGES.items():
+        check_range(key, lookup(config, key), allowed)
+    for key, known in CHOICES.items():
+        if lookup(config, key) not in known:
+            value = lookup(config, key)
+            raise UserError(f"{key}={value}: {suggest(str(value), known)}")
+    for name in config.record.metrics:
+        METRICS.find(name)
+    if config.model.layers is None:
+        options.check("model.sizes", config.model.sizes, Option(options.Sizes))
+    for key in ("model.sparsity", "rule.feedback_sparsity"):
+        check_fractions(key, lookup(config, key))
+    layers = len(config.model.sizes) - 1
+    per_layer("model.weight_scale", config.model.weight_scale, range(layers))
+    if not all(map(is_pair, config.optimizer.schedule)):
         raise UserError(
-            f"no key is called {key}: {suggest(key, [f'{group}.{known}' for known in {*allowed, *common}])}"
+            f"optimizer.schedule={config.optimizer.schedule}: "
+            "expected pairs of when and rate, such as [[20,0.001],[40,0.0001]]"
         )
-    kind = allowed[name]
-    if get_origin(kind) is Literal:
-        if value not in get_args(kind):
-            raise UserError(f"{key}={value}: choose from: {', '.join(get_args(kind))}")
-    elif kind is float:
-        if not is_number(value) or value <= 0:
-            raise UserError(f"{key}={value}: expected a number above 0")
-    elif kind in (int, int | None):
-        if not (isinstance(value, int) and not isinstance(value, bool) and value >= 0) and not (
-            value is None and kind is not int
-        ):
-            raise UserError(f"{key}={value}: expected a whole number of at least 0")
-    elif kind is bool:
-        if not isinstance(value, bool):
-            raise UserError(f"{key}={value}: expected true or false")
-    elif kind == list[float] and not (
-        isinstance(value, list) and len(value) == 2 and all(map(is_number, value))
-    ):
-        raise UserError(f"{key}={value}: expected two numbers, such as [0,1]")
-    return value
+    for index, phase in enumerate(config.phases):
+        check_phase(index, phase, layers)
+    if config.optimizer.momentum:
+        check_momentum(config)
+    seeds_of(config)
 
 
-def is_number(value: Any) -> bool:
-    """Whether a value is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < INFINITY
+def check_range(key: str, value: float | None, allowed: Range) -> None:
+    """Raise UserError for a number out of range; null is in every range."""
+    if value is None or allowed.least < value < allowed.most:
+        return
+    if not (allowed.included and value == allowed.least):
+        bound = f"{'at least' if allowed.included else 'above'} {allowed.least}"
+        below = f" and below {allowed.most}" if allowed.most < INFINITY else ""
+        raise UserError(f"{key}={value}: expected a number {bound}{below}")
+
+
+def check_fractions(key: str, value: Any) -> None:
+    """Raise UserError unless a value, or each of a list, is a fraction that leaves something."""
+    fractions = value if isinstance(value, list) else [value]
+    if not all(is_number(fraction) and 0 <= fraction < 1 for fraction in fractions):
+        raise UserError(f"{key}={value}: expected fractions from 0 to below 1")
+
+
+def check_phase(index: int, phase: PhaseConfig, layers: int) -> None:
+    """Raise UserError for a phase without a proper length, or one that freezes layers not there."""
+    if (phase.steps is None) == (phase.epochs is None):
+        raise UserError(f"phases[{index}]: give its length as one of steps and epochs")
+    length = phase.steps or phase.epochs
+    if length <= 0:
+        raise UserError(f"phases[{index}]: its length is {length}, expected a number above 0")
+    if not all(is_number(l) and 0 <= l < layers for l in phase.freeze):
+        raise UserError(
+            f"phases[{index}].freeze={phase.freeze}: "
+            f"expected layers of weights from 0 to {layers - 1}"
+        )
+
+
+def check_momentum(config: RunConfig) -> None:
+    """Raise UserError where a rule's feedback learns: W would roll on and B would not."""
+    for name in (config.rule.name, *(phase.rule for phase in config.phases if phase.rule)):
+        if RULES[name].adapt:
+            raise UserError(
+                f"optimizer.momentum={config.optimizer.momentum}: the feedback of rule={name} "
+                "learns without momentum: type optimizer.momentum=0"
+            )
 
 
 def is_pair(value: Any) -> bool:
     """Whether a value is a list of two numbers of at least 0."""
-    return (
-        isinstance(value, list) and len(value) == 2 and all(is_number(v) and v >= 0 for v in value)
-    )
-
-
-def check_values(config: RunConfig) -> None:
-    """Raise UserError for the first value of a typed config that is out of range or an unknown name."""
-    for key, (least, most, inclusive) in RANGES.items():
-        value = lookup(config, key)
-        if value is not None and not (least < value < most or (inclusive and value == least)):
-            bound = f"at least {least}" if inclusive else f"above {least}"
-            raise UserError(
-                f"{key}={value}: expected a number {bound}{f' and below {most}' if most < INFINITY else ''}"
-            )
-    for key, known in CHOICES.items():
-        if lookup(config, key) not in known:
-            raise UserError(
-                f"{key}={lookup(config, key)}: {suggest(str(lookup(config, key)), known)}"
-            )
-    for name in config.record.metrics:
-        METRICS.find(name)
-    sizes = config.model.sizes
-    if len(sizes) < 2 or not all(is_number(size) and size >= 1 for size in sizes):
-        raise UserError(
-            f"model.sizes={sizes}: expected at least two layers of at least one unit each, such as [30,20,10]"
-        )
-    for key in ("model.sparsity", "rule.feedback_sparsity"):
-        value = lookup(config, key)
-        if not all(
-            is_number(v) and 0 <= v < 1 for v in (value if isinstance(value, list) else [value])
-        ):
-            raise UserError(f"{key}={value}: expected fractions from 0 to below 1")
-    per_layer("model.weight_scale", config.model.weight_scale, range(len(sizes) - 1))
-    if not all(map(is_pair, config.optimizer.schedule)):
-        raise UserError(
-            f"optimizer.schedule={config.optimizer.schedule}: expected pairs of when and rate, such as [[20,0.001],[40,0.0001]]"
-        )
-    for index, phase in enumerate(config.phases):
-        check_phase(index, phase, len(sizes) - 1)
-    seeds_of(config)
-
-
-def check_phase(index: int, phase: PhaseConfig, layers: int) -> None:
-    """Raise UserError for a phase without a proper length, or one that freezes layers that do not exist."""
-    if (phase.steps is None) == (phase.epochs is None):
-        raise UserError(f"phases[{index}]: give its length as one of steps and epochs")
-    if (phase.steps or phase.epochs) <= 0:
-        raise UserError(
-            f"phases[{index}]: its length is {phase.steps or phase.epochs}, expected a number above 0"
-        )
-    if not all(is_number(l) and 0 <= l < layers for l in phase.freeze):
-        raise UserError(
-            f"phases[{index}].freeze={phase.freeze}: expected layers of weights from 0 to {layers - 1}"
-        )
+    return isinstance(value, list) and len(value) == 2 and all(map(is_scale, value))
 
 
 def seeds_of(config: RunConfig) -> list[int]:
     """`seeds` as a list: a number n means 0 .. n-1."""
     seeds = config.seeds
-    if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds > 0:
+    if is_whole(seeds) and seeds > 0:
         return list(range(seeds))
-    whole = isinstance(seeds, list) and all(
-        isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in seeds
-    )
-    if not whole or not seeds or len(set(seeds)) < len(seeds):
+    listed = isinstance(seeds, list) and all(is_whole(seed) and seed >= 0 for seed in seeds)
+    if not listed or not seeds or len(set(seeds)) < len(seeds):
         raise UserError(
-            f"seeds={seeds}: expected a number of seeds such as 20, or a list of different ones such as [3,7]"
+            f"seeds={seeds}: expected a number of seeds such as 20, "
+            "or a list of different ones such as [3,7]"
         )
     return seeds
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a value is a whole number."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def lookup(config: Any, key: str) -> Any:
@@ -315,32 +379,17 @@ def lookup(config: Any, key: str) -> Any:
     return config
 
 
-def explain(error: OmegaConfBaseException) -> str:
-    """One line for what OmegaConf found wrong in a value or a key."""
-    key = error.full_key or ""
-    if isinstance(error, ConfigKeyError):
-        return f"no key is called {key}: {suggest(key, known_keys())}"
-    first = str(error).splitlines()[0]
-    if found := re.match(
-        r"Value '(.*)' of type '.*' (?:could not be converted to|is not a.*?) (\w+)", first
-    ):
-        return f"{key}={found[1]}: expected {KINDS.get(found[2].lower(), found[2])}"
-    return f"{key}: {first}" if key else first
-
-
 def known_keys() -> list[str]:
     """Every dotted key of the schema."""
+    keys = dotted(OmegaConf.to_container(OmegaConf.structured(RunConfig)), "")
+    return [key for key in keys if not key.endswith("options")]
 
-    def walk(node: Mapping, prefix: str) -> list[str]:
-        keys = []
-        for name, value in node.items():
-            keys.append(prefix + name)
-            if isinstance(value, dict):
-                keys += walk(value, f"{prefix}{name}.")
-        return keys
 
-    return [
-        key
-        for key in walk(OmegaConf.to_container(OmegaConf.structured(RunConfig)), "")
-        if not key.endswith("options")
-    ]
+def dotted(node: Mapping, prefix: str) -> list[str]:
+    """The keys below a node, groups included."""
+    keys = []
+    for name, value in node.items():
+        keys.append(prefix + name)
+        if isinstance(value, dict):
+            keys += dotted(value, f"{prefix}{name}.")
+    return keys

@@ -1,201 +1,242 @@
-"""One run from its composed config to its results: builds the parts by name, trains, writes."""
+"""One run from its composed config to its results: builds the parts by name, trains, writes.
+
+It knows no Hydra: the command (cli.py) and `fa_cli.run` hand over what was composed and typed, and
+the folder that results go to.
+"""
 
 import contextlib
+import inspect
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import threadpoolctl
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from fa_cli import record, terminal
-from fa_cli.backend import BACKENDS, Backend
-from fa_cli.config import check, resolve, seeds_of
-from fa_cli.data import DATASETS, Setting
-from fa_cli.errors import UserError, tally
-from fa_cli.files import locked
+from fa_cli import compiled, config
+from fa_cli.backend import BACKENDS
+from fa_cli.data import DATASETS, Data, Setting
+from fa_cli.errors import UserError
 from fa_cli.models import MODELS
-from fa_cli.network import Network, build_feedback
-from fa_cli.rules import RULES
+from fa_cli.network import Network, add_feedback
+from fa_cli.randomness import Blocks, generator
+from fa_cli.results.files import locked
+from fa_cli.results.formats import summarise
+from fa_cli.results.identity import Identity, identity
+from fa_cli.results.reading import finished, load_run
+from fa_cli.results.recorder import Recorder
+from fa_cli.rules import RULES, Rule
 from fa_cli.schema import RunConfig
-from fa_cli.spiking import check_images
-from fa_cli.streams import generator
 from fa_cli.train import Phase, train
 
 PACKAGES = ("fa-run", "numpy", "scipy", "pandas", "hydra-core", "omegaconf")
+TRAINED, BEFORE, ELSEWHERE = "trained", "finished before", "in training elsewhere"
 
 
-def run(composed: DictConfig) -> float:
-    """Train what Hydra composed, in the folder that Hydra chose, and show the summary; a finished run is only shown.
+class Outcome(NamedTuple):
+    """How a run ended."""
 
-    Returns the final error or loss, mean over seeds, for a sweeper that minimises it; inf where another process has the run.
+    how: str  # TRAINED, BEFORE or ELSEWHERE
+    folder: Path
+    summary: pd.DataFrame | None = None  # as in summary.csv; None where another process has the run
+    seconds: float | None = None  # that training took, if it was trained now
+
+
+def run(composed: DictConfig, folder: Path, typed: Sequence[str]) -> Outcome:
+    """Train what was composed, into `folder`, unless that holds the finished run already.
+
+    `typed`: the overrides. Raises UserError for what a person can mend.
     """
-    hydra = HydraConfig.get()
-    folder, typed = Path(hydra.runtime.output_dir), list(hydra.overrides.task)
+    folder.mkdir(parents=True, exist_ok=True)
     try:
-        plain = resolve(composed, typed)
-        config, identity = check(plain), record.identity(plain)
-        if config.resume and record.finished(folder, identity):
-            return tell(
-                hydra,
-                folder,
-                record.summarise(record.load(folder).metrics),
-                None,
-                "finished before",
-            )
+        plain = config.resolve(composed, typed)
+        checked = config.check(plain)
+        same = identity(plain, config.option_defaults(plain), foreign_files(plain))
+        if checked.resume and finished(folder, same):
+            return before(folder)
         with locked(folder) as alone:
             if not alone:
-                terminal.out.print(
-                    f"{terminal.shown(folder)}  is being trained by another process: left to it"
-                )
-                tally("in training elsewhere")
-                return float("inf")
-            if config.resume and record.finished(folder, identity):  # by now
-                return tell(
-                    hydra,
-                    folder,
-                    record.summarise(record.load(folder).metrics),
-                    None,
-                    "finished before",
-                )
+                return Outcome(ELSEWHERE, folder)
+            if checked.resume and finished(folder, same):  # by now
+                return before(folder)
             texts = {
                 "config.yaml": OmegaConf.to_yaml(composed),
-                "overrides.yaml": OmegaConf.to_yaml(typed),
+                "overrides.yaml": OmegaConf.to_yaml(list(typed)),
             }
-            return tell(hydra, folder, *run_in(folder, config, identity, texts), "trained")
+            return Outcome(TRAINED, folder, *run_in(folder, checked, same, texts))
     except UserError:
         with contextlib.suppress(OSError):
-            folder.rmdir()  # the empty one that Hydra made
+            folder.rmdir()  # if nothing is in it
         raise
 
 
-def tell(
-    hydra: DictConfig, folder: Path, summary: pd.DataFrame, seconds: float | None, outcome: str
-) -> float:
-    """Show a finished run, count it, and return its final error or loss."""
-    terminal.show_summary(folder, summary, seconds)
-    if hydra.mode == RunMode.RUN:
-        terminal.show_next(list(hydra.overrides.task))
-    tally(outcome)
-    final = summary.set_index("metric")["mean"]
-    return next((float(final[name]) for name in terminal.SHOWN if name in final), float("inf"))
+def before(folder: Path) -> Outcome:
+    """What is told of a run that had been finished."""
+    return Outcome(BEFORE, folder, summarise(load_run(folder).metrics))
 
 
 def run_in(
-    folder: Path, config: RunConfig, identity: Mapping, texts: Mapping[str, str]
+    folder: Path, checked: RunConfig, same: Identity, texts: Mapping[str, str]
 ) -> tuple[pd.DataFrame, float]:
-    """Train a checked config and write its results into `folder`; returns their summary and the seconds that training took."""
-    seeds, sizes = seeds_of(config), config.model.sizes
-    backend = BACKENDS[config.backend.name](config.dtype, **config.backend.options)
-    population = config.model.options.get("population", 1)
-    setting = Setting(
-        seeds,
-        sizes[0],
-        sizes[-1],
-        config.batch_size,
-        config.record.examples,
-        backend,
-        config.data_dir,
-        population,
-    )
-    data = DATASETS[config.dataset.name].open(setting, **config.dataset.options)
-    net = MODELS[config.model.name].build(config.model, backend, seeds)
-    if config.model.name == "spiking":
-        check_images(data.probe.x, config.record.metrics)
-    phases = plan(config, data.steps_per_epoch, backend, seeds)
-    recorder = record.Recorder(
-        config, folder, identity, seeds, phases[-1].stop, data.steps_per_epoch
-    )
-    before, made_by = (
-        receptive_fields(net, config, seeds),
-        manifest(backend, data),
-    )  # the code may be edited while it trains
-    try:
-        train(config, net, data, phases, seeds, recorder)
-    except UserError as error:
-        recorder.fail(error)
-        raise
-    fields = {
-        f"receptive_fields_{when}": kept
-        for when, kept in (("before", before), ("after", receptive_fields(net, config, seeds)))
-    }
-    arrays = fields if config.record.receptive_fields else {}
+    """Train a checked config and write its results into `folder`.
+
+    Returns their summary and the seconds that training took.
+    """
+    backend = BACKENDS[checked.backend.name](checked.dtype, **checked.backend.options)
+    with backend.computing():
+        seeds = config.seeds_of(checked)
+        net = MODELS[checked.model.name].build(checked.model, backend, seeds)
+        data = open_data(checked, net)
+        phases = plan(checked, net, data)
+        stop, per_epoch = phases[-1].stop, data.steps_per_epoch
+        recorder = Recorder(checked, folder, same, seeds, stop, per_epoch, backend)
+        fields = {"receptive_fields_before": receptive_fields(net, checked)}
+        made_by = manifest(checked, net, data, phases)  # the code may be edited while it trains
+        try:
+            train(checked, net, data, phases, recorder)
+        except UserError as error:
+            recorder.fail(error)
+            raise
+        fields["receptive_fields_after"] = receptive_fields(net, checked)
+    arrays = fields if checked.record.receptive_fields else {}
     return recorder.finish(arrays, texts, made_by), recorder.elapsed()
 
 
-def plan(
-    config: RunConfig, steps_per_epoch: int | None, backend: Backend, seeds: list[int]
-) -> list[Phase]:
+def open_data(checked: RunConfig, net: Network) -> Data:
+    """The run's dataset, and whether the network can be shown its probe."""
+    sizes = net.sizes
+    setting = Setting(
+        seeds=net.seeds,
+        inputs=sizes[0],
+        outputs=sizes[-1],
+        values=net.values,
+        batch_size=checked.batch_size,
+        examples=checked.record.examples,
+        backend=net.backend,
+        data_dir=checked.data_dir,
+    )
+    data = DATASETS[checked.dataset.name].open(setting, **checked.dataset.options)
+    net.check_probe(data.probe.x)
+    return data
+
+
+def plan(checked: RunConfig, net: Network, data: Data) -> list[Phase]:
     """The phases of a run, one after the other; a plain run is a single phase."""
-    whole = [config] if not config.phases else config.phases
     phases, start = [], 0
-    for part in whole:
-        name = config.rule.name if part is config else part.rule or config.rule.name
-        rule = RULES.find(name)
-        feedback = build_feedback(config.rule, rule.feedback(config.model.sizes), backend, seeds)
-        options = {key: config.rule.options[key] for key in rule.options}
-        frozen = frozenset() if part is config else frozenset(part.freeze)
-        stop = start + length(part.steps, part.epochs, steps_per_epoch)
-        phases.append(Phase(rule, options, feedback, frozen, start, stop))
+    for part in checked.phases or [checked]:
+        whole = part is checked
+        rule = RULES.find(checked.rule.name if whole else part.rule or checked.rule.name)
+        options = {key: checked.rule.options[key] for key in rule.options}
+        learns = rule.adapt is not None
+        feedback = add_feedback(net, checked.rule, rule.feedback(net.layers), learns)
+        stop = start + length(part.steps, part.epochs, data.steps_per_epoch)
+        noise, probe_noise = noise_of(rule, options, checked, net, data)
+        frozen = frozenset() if whole else frozenset(part.freeze)
+        phases.append(Phase(rule, options, feedback, frozen, start, stop, noise, probe_noise))
         start = stop
     return phases
 
 
+def noise_of(
+    rule: Rule, options: Mapping, checked: RunConfig, net: Network, data: Data
+) -> tuple[Blocks | None, dict | None]:
+    """xi_l ~ N(0, sd^2) for the layers that a rule wants noise for: of training, of the probe."""
+    if rule.noise is None:
+        return None, None
+    layers = rule.noise(net.depth, **options)
+
+    def draw(rng: np.random.Generator, s: int, count: int) -> tuple[np.ndarray, ...]:
+        normal = rng.standard_normal
+        return tuple(sd * normal((count, net.sizes[l])) for l, sd in layers.items())
+
+    training = Blocks(net.seeds, "noise", checked.batch_size, draw, net.backend)
+    probe = Blocks(net.seeds, "probe_noise", data.probe.x.shape[1], draw, net.backend)
+    return training, dict(zip(layers, probe(0), strict=True))
+
+
 def length(steps: int | None, epochs: float | None, steps_per_epoch: int | None) -> int:
-    """Steps of a stretch of training that is given in steps or in epochs; raises UserError where there are no epochs."""
+    """Steps of a stretch of training that is given in steps or in epochs.
+
+    Raises UserError where there are no epochs.
+    """
     if steps is not None:
         return steps
     if steps_per_epoch is None:
         raise UserError(
-            "epochs: this dataset is an endless stream without epochs: type steps=N in place of epochs"
+            "epochs: this dataset is an endless stream without epochs: "
+            "type steps=N in place of epochs"
         )
     return max(1, round(epochs * steps_per_epoch))
 
 
-def receptive_fields(net: Network, config: RunConfig, seeds: list[int]) -> np.ndarray:
-    """Incoming weights of randomly chosen units of the first hidden layer, of the first seed; (units, n_0). Paper, Supp. Fig. 5."""
-    count = min(config.record.receptive_fields, net.sizes[1])
-    chosen = generator(seeds[0], "receptive_fields").permutation(net.sizes[1])[:count]
-    return net.backend.to_host(net.weights[0][0]).astype(np.float32)[chosen]
+def receptive_fields(net: Network, checked: RunConfig) -> np.ndarray:
+    """Incoming weights of random units of layer 1, of the first seed; (units, field).
+
+    Paper, Supp. Fig. 5.
+    """
+    weights = net.weights[0][0]
+    count = min(checked.record.receptive_fields, len(weights))
+    chosen = generator(net.seeds[0], "receptive_fields").permutation(len(weights))[:count]
+    return net.backend.to_host(weights).astype(np.float32)[chosen]
 
 
-def manifest(backend: Backend, data) -> dict:
-    """Where results came from: versions, commit, data, device."""
-    blas = [
-        f"{library['internal_api']} {library['version']}"
-        for library in threadpoolctl.threadpool_info()
-        if library["user_api"] == "blas"
-    ]
+# ---- where results come from ---------------------------------------------------------------------
+
+
+def foreign_files(plain: Mapping) -> list[Path]:
+    """The files outside this package that a run's rules and dataset come from."""
+    used = [RULES[name].deltas for name in config.rules_of(plain)]
+    used.append(DATASETS[plain["dataset"]["name"]].open)
+    files = {Path(inspect.getsourcefile(function)).resolve() for function in used}
+    package = Path(__file__).resolve().parent
+    return sorted(path for path in files if not path.is_relative_to(package))
+
+
+def manifest(checked: RunConfig, net: Network, data: Data, phases: Sequence[Phase]) -> dict:
+    """Where results came from: versions, commit, data, device, and by which loop."""
+    libraries = [lib for lib in threadpoolctl.threadpool_info() if lib["user_api"] == "blas"]
+    packages = {package: version(package) for package in PACKAGES}
     return {
-        "versions": {"python": platform.python_version()}
-        | {package: version(package) for package in PACKAGES},
+        "versions": {"python": platform.python_version()} | packages,
         "commit": commit(),
         "data": data.checksums,
-        "backend": type(backend).__name__.removesuffix("Backend").lower(),
-        "device": backend.device_name(),
-        "blas": sorted(set(blas)),
+        "backend": checked.backend.name,
+        "device": net.backend.device_name(),
+        "blas": sorted({f"{lib['internal_api']} {lib['version']}" for lib in libraries}),
+        "loop": [loop_of(checked, net, phase) for phase in phases],
     }
 
 
+def loop_of(checked: RunConfig, net: Network, phase: Phase) -> str:
+    """The way through a phase's steps: `compiled`, `seeds apart` or `seeds together`."""
+    if compiled.covers(checked, net, phase):
+        return "compiled"
+    shares = net.backend.shares(len(net.seeds), checked.batch_size * net.largest)
+    return "seeds apart" if shares != net.backend.shares(len(net.seeds), 0) else "seeds together"
+
+
 def commit() -> str | None:
-    """The git commit of the code that runs, with `+` where files were changed since; None outside a checkout."""
+    """The git commit of the code that runs, with `+` where files were changed since.
 
-    def git(*words: str) -> str:
-        return subprocess.run(
-            ["git", *words], cwd=Path(__file__).parent, check=True, capture_output=True, text=True
-        ).stdout.strip()
-
+    None outside a checkout.
+    """
     try:
         if not Path(git("rev-parse", "--show-toplevel"), "fa_cli").samefile(Path(__file__).parent):
             return None
-        return git("rev-parse", "HEAD") + (
-            "+" if git("status", "--porcelain", "--", "fa_cli", "conf") else ""
-        )
+        changed = git("status", "--porcelain", "--", "fa_cli", "conf")
+        return git("rev-parse", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def git(*words: str) -> str:
+    """What git says of the folder of this package."""
+    said = subprocess.run(
+        ["git", *words], cwd=Path(__file__).parent, check=True, capture_output=True, text=True
+    )
+    return said.stdout.strip()

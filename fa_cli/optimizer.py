@@ -1,12 +1,12 @@
-"""The three-factor update that all rules share, with learning rate schedule, weight decay and momentum."""
+"""The three-factor update that all rules share: schedule of the rate, weight decay, momentum."""
 
 from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from fa_cli.backend import Array
-from fa_cli.network import Network, Signals
+from fa_cli.network import Network
 from fa_cli.schema import OptimizerConfig
+from fa_cli.signals import Array, Deltas, Signals
 
 
 def learning_rates(config: OptimizerConfig, times: np.ndarray) -> np.ndarray:
@@ -17,18 +17,18 @@ def learning_rates(config: OptimizerConfig, times: np.ndarray) -> np.ndarray:
 
 
 def resting(net: Network) -> dict[str, Array]:
-    """Velocities of all parameters, zero at the start; keys `W0`.., `b0`.."""
+    """Velocities of all W and b, zero at the start, by the names of the parameters."""
     zeros = net.backend.xp.zeros_like
-    velocity = {f"W{l}": zeros(weights) for l, weights in enumerate(net.weights)}
-    return velocity | {f"b{l}": zeros(biases) for l, biases in enumerate(net.biases or [])}
+    return {name: zeros(array) for name, array in net.parameters().items() if name[0] in "Wb"}
 
 
 def decay(
     config: OptimizerConfig, rates: np.ndarray, batch_size: int, dtype: np.dtype
 ) -> np.ndarray:
-    """What weight decay leaves of the weights in each of some steps, (T,): 1 - eta * weight_decay for every example of the batch.
+    """What weight decay leaves of the weights in each of some steps, (T,).
 
-    What is less than the dtype resolves well is saved up for a later one of these steps, at the latest the last: rounding would
+    That is 1 - eta * weight_decay for every example of the batch. What is less than the dtype
+    resolves well is saved up for a later one of these steps, at the latest the last: rounding would
     falsify it, and a pass over all weights costs time.
     """
     kept, left, least = [], 1.0, 64 * np.finfo(dtype).eps
@@ -43,34 +43,38 @@ def decay(
 def update(
     net: Network,
     signals: Signals,
-    delta: Mapping[int, Array],
+    delta: Deltas,
     rate: float,
     keep: float = 1.0,
     frozen: Collection[int] = (),
     momentum: float = 0.0,
     velocity: Mapping[str, Array] | None = None,
 ) -> None:
-    """Change the parameters in place: W_l = keep * W_l + eta * sum over the batch of (delta_{l+1} * phi'(a_{l+1})) h_l^T.
+    """In place: W_l = keep * W_l + eta * sum over the batch of (delta_{l+1} * phi'(a_{l+1})) h_l^T.
 
-    Layers that are frozen, or have no delta, stay as they are. Biases do not decay. With momentum (Supp. Note 8)
-    v = momentum * v + update, W_l = keep * W_l + v.
+    Layers that are frozen, or have no delta, stay as they are. Biases do not decay. With momentum
+    (Supp. Note 8) v = momentum * v + update, W_l = keep * W_l + v.
     """
-    accumulate = net.backend.accumulate
-    for l in range(net.depth):
+    for l, layer in enumerate(net.layers):
         if l in frozen or l + 1 not in delta:
             continue
-        d, h = delta[l + 1] * signals.slopes[l + 1], signals.activations[l]
+        d, h = signals.carried(delta, l + 1), signals.activations[l]
+        w = net.weights[l]
         if velocity is None:
-            accumulate(net.weights[l], d, h, rate, keep)
-            if net.biases is not None:
-                net.biases[l] += rate * d.sum(axis=1)
+            layer.accumulate(net.backend, w, d, h, rate, keep)
         else:
-            accumulate(velocity[f"W{l}"], d, h, rate, momentum)
-            net.weights[l] *= keep
-            net.weights[l] += velocity[f"W{l}"]
-            if net.biases is not None:
-                velocity[f"b{l}"] *= momentum
-                velocity[f"b{l}"] += rate * d.sum(axis=1)
-                net.biases[l] += velocity[f"b{l}"]
-        if l in net.masks:
-            net.weights[l] *= net.masks[l]
+            layer.accumulate(net.backend, velocity[f"W{l}"], d, h, rate, momentum)
+            w *= keep
+            w += velocity[f"W{l}"]
+        net.prune(f"W{l}")
+        if net.biases is not None:
+            step = rate * layer.offset_change(d)
+            rolls = velocity is not None
+            net.biases[l] += rolled(velocity[f"b{l}"], step, momentum) if rolls else step
+
+
+def rolled(velocity: Array, step: Array, momentum: float) -> Array:
+    """velocity = momentum * velocity + step, in place."""
+    velocity *= momentum
+    velocity += step
+    return velocity

@@ -1,41 +1,50 @@
-"""Every key of a run, with its type and default. YAML files in conf/ say only what differs from these.
+"""Every key of a run, with its type and default; YAML files in conf/ say only what differs.
 
 Fields typed `Any` take one value for all layers or a list with one value for each.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from omegaconf import MISSING
 
 from fa_cli.errors import UserError
 
+HERE = Path(__file__).parent  # YAML files are in it in a wheel, in a checkout beside it
+FOLDER = HERE / "conf" if (HERE / "conf").is_dir() else HERE.parent / "conf"
+METRICS = ["loss", "nse", "test_error", "angle_to_bp", "angle_w_b"]
+METRICS += ["delta_norm", "weight_norm", "feedback_norm"]
+
 
 @dataclass
 class ModelConfig:
-    """A network of dense layers; a model's own options (spiking: tau, streams, ...) stand beside these."""
+    """A network; the options of its kind (spiking: tau, streams, ...) stand beside these."""
 
     name: str = "rate"  # rate or spiking
-    sizes: list[int] = MISSING  # units in each layer, input first
-    hidden: str = (
-        "tanh"  # activation of the hidden layers: linear, logistic, tanh, relu, piecewise_linear
+    sizes: list[int] | None = (
+        None  # units of each layer, input first; follow from layers where given
     )
-    output: str = "linear"  # activation of the output layer
+    layers: Any = (
+        None  # the input and what follows it, as fa_cli/layers has it; null: dense of sizes
+    )
+    hidden: str = "tanh"  # units of hidden layers: linear, logistic, tanh, relu, piecewise_linear
+    output: str = "linear"  # and of the output layer
     biases: bool = False
     bias_scale: float = 0.0  # biases start uniform in [-bias_scale, bias_scale]
     weight_scale: Any = (
-        0.1  # omega: range of a uniform, or sd of a normal distribution; one, or one for each W_l
+        0.1  # omega: range of uniform, sd of normal weights; one, or one for each W_l
     )
     weight_distribution: str = "uniform"  # or normal
     sparsity: Any = 0.0  # fraction of the elements that W_l lacks; one, or one for each W_l
-    weights: Any = None  # literal matrices [W_0, W_1, ...] in place of random ones; null for one that stays random
+    weights: Any = None  # literal [W_0, W_1, ...] in place of random ones; null: one stays random
     options: dict[str, Any] = field(default_factory=dict)  # filled by config.check
 
 
 @dataclass
 class RuleConfig:
-    """A learning rule and its feedback matrices; a rule's own options (fa: derivative) stand beside these."""
+    """A rule and its feedback matrices; its own options (fa: derivative) stand beside these."""
 
     name: str = MISSING
     feedback_scale: Any = 0.5  # beta: range or sd; one, or one for each B_l
@@ -57,7 +66,7 @@ class DatasetConfig:
 
 @dataclass
 class BackendConfig:
-    """Where arrays live; a backend's own options (numpy: threads, cupy: device) stand beside these."""
+    """Where arrays live; its own options (numpy: threads, cupy: device) stand beside these."""
 
     name: str = MISSING
     options: dict[str, Any] = field(default_factory=dict)
@@ -70,7 +79,7 @@ class OptimizerConfig:
     learning_rate: float = 0.01  # eta: the update is summed over the batch, then times eta
     schedule: list[Any] = field(
         default_factory=list
-    )  # [[when, rate], ...]: rate from epoch (or step) `when` on
+    )  # [[when, rate], ..]: rate from epoch (step) on
     weight_decay: float = 0.0  # W *= 1 - learning_rate * weight_decay for every example
     momentum: float = 0.0  # v = momentum * v + update; W += v (Supp. Note 8)
 
@@ -79,25 +88,10 @@ class OptimizerConfig:
 class RecordConfig:
     """What is measured and kept."""
 
-    metrics: list[str] = field(
-        default_factory=lambda: [
-            "loss",
-            "nse",
-            "test_error",
-            "angle_to_bp",
-            "angle_w_b",
-            "delta_norm",
-            "weight_norm",
-            "feedback_norm",
-        ]
-    )
-    every: int | None = (
-        None  # steps between rows of metrics.csv; null: once an epoch, or every 1 % of the run, at least 200 steps
-    )
+    metrics: list[str] = field(default_factory=lambda: list(METRICS))
+    every: int | None = None  # steps between rows; null: an epoch, or 1 % of the run, at least 200
     examples: int = 100  # held-out examples on which the metrics of hidden signals are measured
-    receptive_fields: int = (
-        0  # hidden units of the first seed whose incoming weights are kept, before and after
-    )
+    receptive_fields: int = 0  # units of layer 1, first seed, whose W_0 is kept, before and after
     audit: int = 0  # the first training steps whose every input and output goes to audit.npz
     checkpoint_seconds: float = 300.0
     keep_checkpoint: bool = False  # keep checkpoint.npz when the run is finished
@@ -131,17 +125,25 @@ class RunConfig:
     dtype: str = "float64"
     outputs: str = "outputs"
     data_dir: str | None = None  # null: the user's cache
-    resume: bool = True  # leave finished runs as they are and go on from checkpoints; false: train from the start
+    resume: bool = True  # false: train from the start, whatever there is already
 
 
 def per_layer(key: str, value: Any, layers: Iterable[int]) -> dict[int, float]:
-    """A number for all layers or a list with one for each, as {layer: number}; raises UserError where it is neither."""
+    """A number for all layers or a list with one for each, as {layer: number}.
+
+    Raises UserError where it is neither.
+    """
     layers = list(layers)
     values = value if isinstance(value, list) else [value] * len(layers)
     if len(values) != len(layers):
         raise UserError(
             f"{key}={value}: expected one number, or a list of {len(layers)}, one for each layer"
         )
-    if not all(isinstance(v, int | float) and not isinstance(v, bool) and v >= 0 for v in values):
+    if not all(is_scale(number) for number in values):
         raise UserError(f"{key}={value}: expected numbers of at least 0")
     return dict(zip(layers, map(float, values), strict=True))
+
+
+def is_scale(value: Any) -> bool:
+    """Whether a value is a number of at least 0."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0

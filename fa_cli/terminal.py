@@ -1,62 +1,61 @@
-"""What a person sees while a run goes on and when it is done: a bar on a terminal, plain lines in a log."""
+"""What a person sees of a run: a bar on a terminal, plain lines in a log, a table at the end."""
 
 import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from rich import progress
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import Progress as Bar
 from rich.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LOG_SECONDS = 30.0  # between two lines in a log
-SHOWN = (
-    "validation_error",
-    "test_error",
-    "nse",
-    "loss",
-)  # the first of these that is measured is shown
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # Ctrl-C, `kill`, a cluster's warning
+HEADLINE = ("validation_error", "test_error", "nse", "loss")  # the first that is measured tells all
 
 out = Console(highlight=False, soft_wrap=True, markup=False)
 tables = Console(highlight=False, width=None if sys.stdout.isatty() else 130)
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
-STOPPING = (
-    signal.SIGINT,
-    signal.SIGTERM,
-    signal.SIGUSR1,
-)  # Ctrl-C, `kill`, and a cluster's warning
+def headline(measured: Iterable[str]) -> str | None:
+    """The one of these metrics that tells how well a run went; None where none of them does."""
+    measured = {*measured}
+    return next((name for name in HEADLINE if name in measured), None)
 
 
 class Progress:
-    """Steps of a run, shown as they pass. A signal to stop is kept in `interrupted`, so that the stretch in hand can finish."""
+    """Steps of a run, shown as they pass.
+
+    A signal to stop is kept in `interrupted`, so that the stretch in hand can finish.
+    """
 
     def __init__(self, total: int):
         self.total, self.logged, self.shown = total, time.monotonic(), 0.0
         self.interrupted: signal.Signals | None = None
-        self.bar = Bar(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-            console=err, transient=True, disable=not err.is_terminal,
-        )  # fmt: skip
+        columns = (
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TimeElapsedColumn(),
+            progress.TimeRemainingColumn(),
+        )
+        hidden = not err.is_terminal
+        self.bar = progress.Progress(*columns, console=err, transient=True, disable=hidden)
         self.task = self.bar.add_task("training", total=total)
 
     def __enter__(self):
-        """Show the bar, and note signals in place of dying of them, where they can be caught: in the main thread."""
+        """Show the bar, and note signals in place of dying of them.
+
+        Only the main thread can catch them.
+        """
         self.bar.start()
         self.before = {}
         if threading.current_thread() is threading.main_thread():
@@ -80,7 +79,7 @@ class Progress:
 
     def tell(self, step: int, metrics: Mapping[str, np.ndarray]) -> None:
         """Show what was just measured."""
-        name = next((name for name in SHOWN if name in metrics), None)
+        name = headline(metrics)
         text = f"{name} {metrics[name].mean():.4g}" if name else "training"
         self.bar.update(self.task, description=text)
         if not err.is_terminal and time.monotonic() - self.logged > LOG_SECONDS:
@@ -89,21 +88,19 @@ class Progress:
 
 
 def show_summary(folder: Path, summary: "pd.DataFrame", seconds: float | None) -> None:
-    """The last thing that a run prints: final values over seeds, time, folder and what to type next.
+    """The last thing that a run prints: final values over seeds, time, folder.
 
     `seconds` is None for a run that had been finished before.
     """
     table = Table(title=f"final values over n = {summary['n'].max()} seeds", title_justify="left")
-    for heading in ("metric", "mean", "sd"):
-        table.add_column(heading, justify="left" if heading == "metric" else "right")
+    table.add_column("metric")
+    table.add_column("mean", justify="right")
+    table.add_column("sd", justify="right")
     for row in summary[~summary["metric"].str.contains("norm")].itertuples():
         table.add_row(row.metric, f"{row.mean:.4g}", f"{row.sd:.2g}" if row.n > 1 else "-")
     out.print(table)
-    when = (
-        f"trained in {seconds:.1f} s"
-        if seconds is not None
-        else "finished before; resume=false trains it again"
-    )
+    before = "finished before; resume=false trains it again"
+    when = before if seconds is None else f"trained in {seconds:.1f} s"
     out.print(f"{shown(folder)}  ({when})")
 
 
@@ -114,9 +111,6 @@ def shown(path: Path) -> Path:
 
 def show_next(words: Sequence[str]) -> None:
     """After a run by hand: what to type next, given what was typed."""
-    next_words = (
-        "fa-run +sweep=fig2, then fa-run plot, draws Fig. 2"
-        if not words
-        else "fa-run plot draws the figures whose results exist"
-    )
-    out.print(f"next: {next_words}; fa-run --help shows all keys")
+    figures = "fa-run plot draws the figures whose results exist"
+    first = "fa-run +sweep=fig2, then fa-run plot, draws Fig. 2"
+    out.print(f"next: {figures if words else first}; fa-run --help shows all keys")

@@ -1,20 +1,23 @@
-"""The training loop: forward pass, error, hidden signals, three-factor update, and a measurement now and then."""
+"""The training loop: forward pass, error, hidden signals, update, and now and then a look."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from fa_cli import compiled
-from fa_cli.backend import ALL, Array
+from fa_cli.data import Data
 from fa_cli.errors import UserError
-from fa_cli.network import Deltas, Network, Signals
+from fa_cli.network import Network
 from fa_cli.optimizer import decay, learning_rates, resting, update
 from fa_cli.probes import METRICS, View
+from fa_cli.randomness import Blocks
+from fa_cli.results.recorder import Recorder
 from fa_cli.rules import Rule
 from fa_cli.schema import RunConfig
-from fa_cli.streams import Blocks
+from fa_cli.signals import ALL, Array, Deltas, Signals
 
 
 class Phase(NamedTuple):
@@ -26,134 +29,132 @@ class Phase(NamedTuple):
     frozen: Collection[int]
     start: int
     stop: int
+    noise: Blocks | None = None  # xi_l of every step, for a rule that takes noise
+    probe_noise: Deltas | None = None  # and of the probe, by layer
 
-    def deltas(self, net: Network, signals: Signals, noise: Deltas) -> Deltas:
+    def noise_at(self, step: int, seeds: slice = ALL) -> Deltas:
+        """xi_l of one step, by layer."""
+        if self.noise is None:
+            return {}
+        return dict(zip(self.probe_noise, self.noise(step, seeds=seeds), strict=True))
+
+    def deltas(self, net: Network, signals: Signals, noise: Deltas | None) -> Deltas:
         """The rule's signals for all layers that learn."""
-        given = {"noise": noise} if self.rule.noisy else {}
+        given = {"noise": noise} if self.rule.noise else {}
         return self.rule.deltas(net, signals, **given, **self.options)
 
 
 def train(
-    config: RunConfig, net: Network, data, phases: Sequence[Phase], seeds: Sequence[int], recorder
+    config: RunConfig, net: Network, data: Data, phases: Sequence[Phase], recorder: Recorder
 ) -> None:
     """Train all seeds through all phases, from the recorder's checkpoint if it has one.
 
-    `recorder` keeps what is measured (record.py). A seed that diverges ends, the others go on. Raises UserError when no seed is left,
-    Stopped (after a checkpoint) on Ctrl-C, SIGTERM and SIGUSR1.
+    A seed that diverges ends, the others go on. Raises UserError when no seed is left, Stopped
+    (after a checkpoint) on Ctrl-C, SIGTERM and SIGUSR1.
     """
     velocity = resting(net) if config.optimizer.momentum else None
-    noise, probe_noise = perturbations(config, net, data, seeds)
-    sources = [data, noise] if noise else [data]
-    first = recorder.restore(net, velocity)
+    sources = [data, *(phase.noise for phase in phases if phase.noise)]
+    state = state_of(net, velocity)
+    first = recorder.restore(state)
     with np.errstate(all="ignore"), divergence_told(config):
         for index, phase in enumerate(phases):
             net.feedback = phase.feedback
-            for step, stop in recorder.stretches(max(first, phase.start), phase.stop, sources):
+            begin = max(first, phase.start)
+            for step, stop in recorder.stretches(begin, phase.stop, sources):
                 if recorder.due(step) or step == phase.start:
-                    bury(net, velocity, recorder, step)
-                    recorder.add(step, index, measure(config, net, data, phase, probe_noise))
+                    bury(net, state, recorder, step)
+                    recorder.add(step, index, measure(config, net, data, phase))
                 if recorder.must_save():
-                    recorder.save(step, net, velocity)
-                recorder.audit(
-                    step, net, lambda step=step: (data.batch(step), noise_at(noise, step))
-                )
-                learn(config, net, data, phase, noise, velocity, range(step, stop))
-        bury(net, velocity, recorder, phase.stop)
-        recorder.audit(phase.stop, net)
-        recorder.add(phase.stop, index, measure(config, net, data, phase, probe_noise))
+                    recorder.save(step, state)
+                recorder.audit.keep(step, state_of(net), partial(given, data, phase, step))
+                learn(config, net, data, phase, velocity, range(step, stop))
+        bury(net, state, recorder, phase.stop)
+        recorder.audit.keep(phase.stop, state_of(net), dict)
+        recorder.add(phase.stop, index, measure(config, net, data, phase))
     if config.record.keep_checkpoint:
-        recorder.save(phase.stop, net, velocity)
+        recorder.save(phase.stop, state)
 
 
 def learn(
     config: RunConfig,
     net: Network,
-    data,
+    data: Data,
     phase: Phase,
-    noise: Blocks | None,
     velocity: dict | None,
     steps: range,
 ) -> None:
-    """Learn from the examples of some steps: forward pass, error, hidden signals, three-factor update, once for each batch."""
+    """Learn from the examples of some steps: forward, error, hidden signals, update."""
     epoch = data.steps_per_epoch if config.epochs else 1
     rates = learning_rates(config.optimizer, np.array(steps) / epoch)
     keeps = decay(config.optimizer, rates, config.batch_size * net.updates, net.backend.dtype)
-    if compiled.covers(config, net, phase, steps):
+    if compiled.covers(config, net, phase) and len(steps) >= compiled.SHORT:
         return compiled.learn(net, data, phase, steps, rates, keeps)
 
     def learn_part(part: slice) -> None:
-        some, rolling = (
-            net.of(part),
-            {name: v[part] for name, v in velocity.items()} if velocity else None,
-        )
+        some = net.of(part)
+        rolling = {name: v[part] for name, v in velocity.items()} if velocity else None
         for step, rate, keep in zip(steps, rates.tolist(), keeps.tolist(), strict=True):
             batch = data.batch(step, seeds=part)
             for signals in some.present(batch, step):
-                delta = phase.deltas(some, signals, noise_at(noise, step, part))
-                update(
-                    some,
-                    signals,
-                    delta,
-                    rate,
-                    keep,
-                    phase.frozen,
-                    config.optimizer.momentum,
-                    rolling,
-                )
+                delta = phase.deltas(some, signals, phase.noise_at(step, part))
+                momentum = config.optimizer.momentum
+                update(some, signals, delta, rate, keep, phase.frozen, momentum, rolling)
+                if phase.rule.adapt:
+                    adapt(some, phase.rule, signals, delta, rate, keep)
                 keep = 1.0  # weights decay once a step
 
-    net.backend.map(
-        learn_part, net.backend.shares(len(net.weights[0]), config.batch_size * net.largest)
-    )
+    net.backend.map(learn_part, net.backend.shares(len(net.seeds), config.batch_size * net.largest))
 
 
-def measure(
-    config: RunConfig, net: Network, data, phase: Phase, noise: Deltas
-) -> dict[str, np.ndarray]:
-    """All metrics of the config at this moment, on the host: column -> (S,), or (S, n_l) for those of single units."""
-    view = View(net, data, lambda net, signals: phase.deltas(net, signals, noise))
+def adapt(
+    net: Network, rule: Rule, signals: Signals, delta: Deltas, rate: float, keep: float
+) -> None:
+    """Let the rule's feedback matrices learn; absent synapses stay absent."""
+    rule.adapt(net, signals, delta, rate, keep)
+    for name in net.bank:
+        net.prune(name)
+
+
+def measure(config: RunConfig, net: Network, data: Data, phase: Phase) -> dict[str, np.ndarray]:
+    """All metrics of the config at this moment, on the host.
+
+    Column -> (S,), or (S, n_l) for those of single units.
+    """
+    view = View(net, data, lambda net, signals: phase.deltas(net, signals, phase.probe_noise))
     columns = {}
     for name in config.record.metrics:
         columns |= METRICS[name](view)
     return {column: net.backend.to_host(values) for column, values in columns.items()}
 
 
-def perturbations(
-    config: RunConfig, net: Network, data, seeds: Sequence[int]
-) -> tuple[Blocks | None, Deltas]:
-    """xi_l ~ N(0, sigma^2) for the hidden layers of a rule that takes noise: those of training and those of the probe batch."""
-    sigma = config.rule.options.get("sigma")
-    if sigma is None:
-        return None, {}
-
-    def draw(rng, s, count):
-        return tuple(sigma * rng.standard_normal((count, size)) for size in net.sizes[1:-1])
-
-    training = Blocks(seeds, "noise", config.batch_size, draw, net.backend)
-    probe = Blocks(seeds, "probe_noise", data.probe.x.shape[1], draw, net.backend)
-    return training, noise_at(probe, 0)
+def state_of(net: Network, velocity: Mapping | None = None) -> dict[str, Array]:
+    """All that lives on from step to step, by name: parameters, potentials, momentum."""
+    rolling = {f"velocity/{name}": array for name, array in (velocity or {}).items()}
+    return net.parameters() | net.state() | rolling
 
 
-def noise_at(noise: Blocks | None, step: int, seeds: slice = ALL) -> Deltas:
-    """xi_l of one step, by layer."""
-    return dict(enumerate(noise(step, seeds=seeds), start=1)) if noise else {}
+def given(data: Data, phase: Phase, step: int) -> dict[str, Array]:
+    """What goes into an update besides the network, for an audit: the batch and the noise."""
+    batch = data.batch(step)
+    noise = {f"noise{l}": xi for l, xi in phase.noise_at(step).items()}
+    return {"x": batch.x, "target": batch.target, **noise}
 
 
-def bury(net: Network, velocity: Mapping | None, recorder, step: int) -> None:
-    """End the seeds whose parameters are no longer all numbers; theirs become 0, which disturbs nobody.
+def bury(net: Network, state: Mapping[str, Array], recorder: Recorder, step: int) -> None:
+    """End the seeds whose parameters are no longer all numbers; theirs become 0.
 
-    Raises UserError when no seed is left.
+    That disturbs nobody. Raises UserError when no seed is left.
     """
     xp, host = net.backend.xp, net.backend.to_host
-    arrays = [*net.weights, *(net.biases or [])]
-    finite = np.stack(
-        [host(xp.isfinite(array.sum(axis=tuple(range(1, array.ndim))))) for array in arrays]
-    )
-    diverged = ~finite.all(axis=0)
+    names, finite = list(net.parameters()), []
+    for array in net.parameters().values():
+        sums = array.sum(axis=tuple(range(1, array.ndim)))
+        finite.append(host(xp.isfinite(sums)))
+    diverged = ~np.all(finite, axis=0)
     if diverged.any():
-        first = np.argmin(finite, axis=0) % net.depth
-        recorder.end(step, diverged, [f"W_{l}" for l in first])
-        for array in [*arrays, *net.state().values(), *(velocity or {}).values()]:
+        first = [names[k] for k in np.argmin(finite, axis=0)]
+        recorder.end(step, diverged, [f"{name[0]}_{name[1:]}" for name in first])
+        for array in state.values():
             array[net.backend.to_device(diverged, bool)] = 0
 
 
@@ -163,6 +164,7 @@ def divergence_told(config: RunConfig) -> Iterator[None]:
     try:
         yield
     except np.linalg.LinAlgError:
+        rate = f"optimizer.learning_rate={config.optimizer.learning_rate:g}"
         raise UserError(
-            f"the weights cannot be inverted any more with optimizer.learning_rate={config.optimizer.learning_rate:g}: type a smaller one"
+            f"the weights cannot be inverted any more with {rate}: type a smaller one"
         ) from None

@@ -1,7 +1,8 @@
-"""`make same BASE=COMMIT`: about twenty tiny runs of a commit and of the work tree, compared byte for byte.
+"""`make same BASE=COMMIT`: tiny runs of a commit and of the work tree, compared byte for byte.
 
-A change of structure must not change a number. Compared are metrics.csv as a file, and every array of
-audit.npz and arrays.npz that the commit writes; an array that only the work tree has is named, no fault.
+A change of structure must not change a number. Compared are metrics.csv as a file, and every array
+of audit.npz and arrays.npz that the commit writes; an array that only the work tree has is named,
+no fault.
 """
 
 import os
@@ -26,6 +27,10 @@ SPIKING = (
     "experiment=fig4_spiking dataset=digits model.sizes=[64,20,15,20] model.population=2 "
     "model.streams=10 epochs=null steps=20 record.every=10 optimizer.schedule=[] record.audit=2"
 )
+SPARSE = "model.sparsity=[0,0.5] rule.feedback_sparsity=0.5"
+NOISY = "phases=[{rule:node_perturbation,steps:10},{rule:bp,steps:9}]"
+LARGE = "model.sizes=[64,1200,300,10] batch_size=20 backend.threads=2"
+LONG = "experiment=fig3d_3layer steps=6000"
 RUNS = {
     "bp": f"{TEACHER} rule=bp",
     "fa": f"{TEACHER} rule=fa {MANY}",
@@ -36,20 +41,20 @@ RUNS = {
     "depth 1": f"{DIGITS} model.sizes=[64,10] {MANY}",
     "depth 2": f"{DIGITS} model.sizes=[64,20,10] {MANY} model.hidden=relu",
     "depth 4": f"{DIGITS} model.sizes=[64,20,15,12,10] rule.derivative=passed model.output=tanh",
-    "sparse": f"{DIGITS} model.sparsity=[0,0.5] rule.feedback_sparsity=0.5 model.weight_distribution=normal",
+    "sparse": f"{DIGITS} {SPARSE} model.weight_distribution=normal",
     "momentum": f"{DIGITS} optimizer.momentum=0.9 optimizer.weight_decay=0.01",
     "phases": f"{DIGITS} phases=[{{freeze:[1],steps:10}},{{rule:dfa,steps:9}},{{rule:bp,steps:9}}]",
-    "noise in a phase": f"{DIGITS} phases=[{{rule:node_perturbation,steps:10}},{{rule:bp,steps:9}}] +rule.sigma=0.01",
+    "noise in a phase": f"{DIGITS} {NOISY} +rule.sigma=0.01",
     "float32": f"{DIGITS} dtype=float32 optimizer.weight_decay=1e-4 model.hidden=piecewise_linear",
-    "large": f"{DIGITS} model.sizes=[64,1200,300,10] dtype=float32 steps=6 record.every=3 batch_size=20",
-    "compiled": "experiment=fig3d_3layer steps=6000 record.every=500 seeds=3 optimizer.weight_decay=1e-3",
-    "compiled dfa": "experiment=debug rule=dfa steps=5000 record.every=500 model.hidden=tanh dtype=float32",
-    "plain": "experiment=fig3d_3layer steps=6000 record.every=3000 seeds=2 backend.compiled=false",
+    "large": f"{DIGITS} {LARGE} dtype=float32 steps=6 record.every=3",
+    "compiled": f"{LONG} record.every=500 seeds=3 optimizer.weight_decay=1e-3",
+    "compiled dfa": "experiment=debug rule=dfa steps=5000 record.every=500 dtype=float32",
+    "plain": f"{LONG} record.every=3000 seeds=2 backend.compiled=false",
     "fixed": "experiment=figS7_large steps=200",
     "jacobian": "experiment=jacobian seeds=3",
     "spiking": SPIKING,
     "spiking bp": f"{SPIKING} rule=bp dtype=float64 optimizer.momentum=0.5 model.phi_delta=bipolar",
-    "resumed": "rule=node_perturbation steps=9000 seeds=2 optimizer.momentum=0.5 optimizer.learning_rate=0.001 "
+    "resumed": "rule=node_perturbation seeds=2 optimizer.momentum=0.5 optimizer.learning_rate=1e-3 "
     "phases=[{steps:4000},{freeze:[0],steps:4000}] record.audit=2 record.checkpoint_seconds=0",
 }  # fmt: skip
 

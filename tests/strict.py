@@ -1,21 +1,27 @@
 """An array namespace as strict as CuPy's, on the CPU: what would fail on a GPU fails here.
 
-Its arrays never turn into NumPy arrays by themselves, take no NumPy array as a partner, and offer only functions that CuPy has.
+Its arrays never turn into NumPy arrays by themselves, take no NumPy array as a partner, and offer
+only functions that CuPy has.
 """
 
 import numpy as np
 
 from fa_cli.backend import Backend
 
-IN_CUPY = {
-    "abs", "arange", "arccos", "argmax", "asarray", "broadcast_to", "clip", "concatenate", "degrees", "empty", "exp", "eye",
-    "isfinite", "matmul", "maximum", "mean", "minimum", "multiply", "nan_to_num", "negative", "reciprocal", "repeat", "sqrt", "stack",
-    "subtract", "sum", "take", "tanh", "where", "zeros", "zeros_like",
-}  # fmt: skip
+NAMES = """
+    abs arange arccos argmax asarray clip concatenate degrees empty exp eye isfinite matmul maximum
+    mean minimum multiply nan_to_num negative reciprocal repeat sign sqrt stack subtract sum take
+    tanh where zeros zeros_like
+"""
+ATTRIBUTES = "shape dtype ndim size sum mean max min reshape swapaxes astype copy all ravel"
+IN_CUPY, METHODS = set(NAMES.split()), set(ATTRIBUTES.split())
 
 
 def inside(value):
-    """The NumPy array of a StrictArray; scalars, slices and None as they are; anything else is what CuPy would refuse."""
+    """The NumPy array of a StrictArray; scalars, slices and None as they are.
+
+    Anything else is what CuPy would refuse.
+    """
     if isinstance(value, StrictArray):
         return value.array
     if isinstance(value, tuple | list):
@@ -31,6 +37,16 @@ def wrapped(value):
     return StrictArray(value) if isinstance(value, np.ndarray | np.generic) else value
 
 
+def calling(function):
+    """The function of NumPy's arrays, for StrictArrays."""
+
+    def call(*args, **kwargs):
+        named = {key: inside(value) for key, value in kwargs.items()}
+        return wrapped(function(*inside(args), **named))
+
+    return call
+
+
 class StrictArray:
     """A device array in name only."""
 
@@ -43,30 +59,10 @@ class StrictArray:
         raise TypeError("Implicit conversion to a NumPy array is not allowed")
 
     def __getattr__(self, name):
-        if name not in {
-            "shape",
-            "dtype",
-            "ndim",
-            "size",
-            "T",
-            "sum",
-            "mean",
-            "max",
-            "min",
-            "reshape",
-            "swapaxes",
-            "astype",
-            "copy",
-            "all",
-            "ravel",
-        }:
+        if name not in METHODS:
             raise AttributeError(f"a device array has no {name} that this project may use")
         value = getattr(self.array, name)
-        if callable(value) and name != "dtype":
-            return lambda *args, **kwargs: wrapped(
-                value(*inside(args), **{key: inside(v) for key, v in kwargs.items()})
-            )
-        return wrapped(value)
+        return calling(value) if callable(value) and name != "dtype" else wrapped(value)
 
     def __len__(self):
         return len(self.array)
@@ -112,9 +108,7 @@ class Namespace:
             return lambda array, dtype=None: StrictArray(
                 np.array(inside(array) if isinstance(array, StrictArray) else array, dtype=dtype)
             )
-        return lambda *args, **kwargs: wrapped(
-            function(*inside(args), **{key: inside(v) for key, v in kwargs.items()})
-        )
+        return calling(function)
 
 
 class StrictBackend(Backend):

@@ -2,59 +2,56 @@
 
 import io
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
-from conftest import run_command, wait_for
+import yaml
+from helpers import run_command, start_command, succeed, told, wait_for
 
-from fa_cli.files import locked
-from fa_cli.runs import collect, in_words
+from fa_cli.figures.sweep import draw
+from fa_cli.results.files import locked
+from fa_cli.results.runs import collect, in_words
 
-SWEEP = [
-    "-m",
-    "rule=fa,bp",
-    "rule.feedback_scale=0.1,0.5",
-    "optimizer.learning_rate=0.005,10",
-    "steps=100",
-    "seeds=2",
-]
+RATES = "optimizer.learning_rate=0.005,10"
+SWEEP = ["-m", "rule=fa,bp", "rule.feedback_scale=0.1,0.5", RATES, "steps=100", "seeds=2"]
+SCALE = "rule.feedback_scale"
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory):
+def swept(tmp_path_factory) -> Path:
     """A sweep half of whose runs diverge, and one run that was stopped."""
     folder = tmp_path_factory.mktemp("swept")
     assert "8 runs: 4 trained, 4 failed" in run_command(folder, *SWEEP).stdout
     words = ["steps=100000000", "record.checkpoint_seconds=0.1", "rule=shallow"]
-    run = subprocess.Popen(
-        [str(Path(sys.executable).with_name("fa-run")), *words], cwd=folder, stderr=subprocess.PIPE
-    )
+    run = start_command(folder, *words)
     wait_for("checkpoint.npz", folder, run)
     run.send_signal(signal.SIGTERM)
     run.communicate(timeout=60)
     return folder
 
 
+def last_rows(swept: Path) -> pd.DataFrame:
+    """What the finished runs ended with, and their rule and feedback scale."""
+    rows = []
+    for folder in sorted(done.parent for done in swept.rglob("done")):
+        rule = yaml.safe_load((folder / "config.yaml").read_text())["rule"]
+        metrics = pd.read_csv(folder / "metrics.csv").query("step == 100")
+        rows.append(metrics.assign(rule=rule["name"], scale=rule["feedback_scale"]))
+    return pd.concat(rows)
+
+
 def test_status_and_differing_values(swept):
-    """done, failed, interrupted and running; the keys that differ and no others; each seed's final value."""
+    """Done, failed, interrupted, running; the keys that differ and no others; final values."""
     found = collect(swept / "outputs")
-    assert found.table.groupby("run")["status"].first().value_counts().to_dict() == {
-        "done": 4,
-        "failed": 4,
-        "interrupted": 1,
-    }
-    assert {"rule", "rule.feedback_scale", "optimizer.learning_rate", "steps"} <= set(found.keys)
+    statuses = found.table.groupby("run")["status"].first().value_counts()
+    assert statuses.to_dict() == {"done": 4, "failed": 4, "interrupted": 1}
+    assert {"rule", SCALE, "optimizer.learning_rate", "steps"} <= set(found.keys)
     assert not {"dtype", "model.hidden", "optimizer.momentum"} & set(found.keys)
-    for folder in (swept / "outputs").rglob("done"):
-        metrics = pd.read_csv(folder.with_name("metrics.csv")).query("step == 100")
-        listed = found.table[found.table["run"] == folder.parent.name]
-        assert listed["nse"].tolist() == metrics["nse"].tolist() and listed["seed"].tolist() == [
-            0,
-            1,
-        ]
+    listed = found.table[found.table["status"] == "done"]
+    for name in ("seed", "nse", "rule"):
+        assert listed[name].tolist() == last_rows(swept)[name].tolist()
     (stopped,) = (swept / "outputs").rglob("checkpoint.npz")
     with locked(stopped.parent):
         assert "running" in collect(swept / "outputs").table["status"].tolist()
@@ -62,51 +59,56 @@ def test_status_and_differing_values(swept):
 
 def test_the_table_and_its_csv(swept):
     """One line a run on the terminal; for pandas a row for each run and seed."""
-    done = run_command(swept, "runs")
-    assert (
-        done.returncode == 0
-        and done.stdout.count("failed") == 4
-        and done.stdout.count("interrupted") == 1
-    )
-    table = pd.read_csv(io.StringIO(run_command(swept, "runs", "--csv").stdout))
+    shown = succeed(run_command(swept, "runs"))
+    assert (shown.count("failed"), shown.count("interrupted")) == (4, 1)
+    table = pd.read_csv(io.StringIO(succeed(run_command(swept, "runs", "--csv"))))
     assert len(table) == 4 * 2 + 4 + 1 and table["nse"].notna().sum() == 8
-    done = run_command(swept, "runs", "results=nowhere")
-    assert (
-        done.returncode == 1
-        and done.stderr == "fa-run: results=nowhere: no such folder; type results=DIR\n"
-    )
+    told(run_command(swept, "runs", "results=nowhere"), "results=nowhere: no such folder")
+
+
+def test_lines_of_a_sweep(swept):
+    """A line for each rule: means over seeds against the scale."""
+    (axes,) = draw(swept / "outputs", x=SCALE, y="nse", hue="rule").axes
+    means = last_rows(swept).groupby(["rule", "scale"])["nse"].mean()
+    assert len(axes.lines) == 2
+    for line, rule in zip(axes.lines, ("bp", "fa"), strict=True):
+        assert [*line.get_xdata()] == [0.1, 0.5]
+        np.testing.assert_allclose(line.get_ydata(), means[rule])
+    assert (axes.get_xlabel(), axes.get_ylabel()) == (SCALE, "nse")
+
+
+def test_map_of_a_sweep(swept):
+    """Means over seeds: a row for each rule, a column for each scale."""
+    axes, _ = draw(swept / "outputs", x=[SCALE, "rule"], y="nse", hue=None).axes
+    means = last_rows(swept).pivot_table(index="rule", columns="scale", values="nse")
+    (shown,) = axes.images
+    np.testing.assert_allclose(shown.get_array(), means)
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["bp", "fa"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0.1", "0.5"]
+
+
+@pytest.mark.parametrize(("x", "name"), [(SCALE, SCALE), (f"[{SCALE},rule]", f"{SCALE}_rule")])
+def test_the_file_of_a_sweep(swept, x, name):
+    """It is named after the keys; what the axes do not show does not differ here."""
+    words = ["plot", "figure=sweep", f"x={x}", "y=nse", "hue=rule"]
+    shown = succeed(run_command(swept, *words))
+    assert f"sweep_{name}_nse_rule.png" in shown and "the runs differ in" not in shown
+    assert (swept / "outputs" / "figures" / f"sweep_{name}_nse_rule.png").exists()
 
 
 @pytest.mark.parametrize(
-    ("x", "name"),
-    [
-        ("rule.feedback_scale", "rule.feedback_scale"),
-        ("[rule.feedback_scale,rule]", "rule.feedback_scale_rule"),
-    ],
-)
-def test_figure_of_a_sweep(swept, x, name):
-    """Lines against one key, a map against two."""
-    words = [f"x={x}", "y=nse", "hue=rule"]
-    done = run_command(swept, "plot", "figure=sweep", *words)
-    assert done.returncode == 0, done.stderr
-    assert "the runs differ in" not in done.stdout
-    assert len((swept / "outputs" / "figures" / f"sweep_{name}_nse_rule.png").read_bytes()) > 10_000
-
-
-@pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "what"),
     [
         ([], "type x=KEY"),
-        (["x=rule.feedback_scal"], "did you mean 'rule.feedback_scale'"),
+        (["x=rule.feedback_scal"], f"did you mean '{SCALE}'"),
         (["x=rule", "y=accuracy"], "y=accuracy: no run has measured it"),
         (["x=rule", "y=nse", "hue=dtype"], "hue=dtype: no two runs differ in it"),
         (["x=[rule,steps,rule]", "y=nse"], "expected one key, or two"),
     ],
 )
-def test_mistakes(swept, words, told):
+def test_mistakes(swept, words, what):
     """In one line."""
-    done = run_command(swept, "plot", "figure=sweep", *words)
-    assert done.returncode == 1 and told in done.stderr and len(done.stderr.splitlines()) == 1
+    told(run_command(swept, "plot", "figure=sweep", *words), what)
 
 
 @pytest.mark.parametrize(

@@ -1,45 +1,51 @@
-"""Sources of examples, one a file. A dataset is a function `(setting, **options)` that returns a `Stream`, `Fixed` or `Images`.
+"""Sources of examples, one a file: a dataset is a function `(setting, **options) -> Data`.
 
-All offer the same: `batch(step)`, the training examples of one step, or of several, for all seeds or some; `prepare(step)`, which
-fetches a stretch of them and returns the first step after it; `probe`, a small fixed held-out batch; `heldout()`, all held-out
-examples a piece at a time; `steps_per_epoch` (None for an endless stream); `checksums` of the files behind it.
+There are three: `Endless` synthetic examples, `Fixed` ones that are all shown at every step, and
+`Labelled` ones from files. A dataset's file says only where its examples come from.
 """
 
 import hashlib
-import inspect
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from fa_cli.backend import ALL, Array, Backend
+from fa_cli.backend import Backend
 from fa_cli.errors import UserError
+from fa_cli.options import Option, options_of
+from fa_cli.randomness import BLOCK, Blocks, generator
 from fa_cli.registry import Registry, import_all
-from fa_cli.streams import BLOCK, Blocks, generator
+from fa_cli.signals import ALL, Array
 
 DATASETS = Registry("dataset")
 PIECE = 1000  # held-out examples evaluated at once
 
 
-class Dataset(NamedTuple):
-    """A function that opens a dataset, and the options that its YAML file sets."""
+class Batch(NamedTuple):
+    """Examples of all seeds; the first axis has length 1 where the seeds share them."""
 
-    open: Callable
-    options: dict[str, type]
+    x: Array  # (S, N, n_0)
+    target: Array  # (S, N, values)
+    labels: Array | None = None  # (N,) classes, where there are any
 
 
-def dataset(name: str) -> Callable:
-    """Decorator that registers a dataset under `name`; its options are the function's arguments after the first."""
+class Data(Protocol):
+    """What training and measuring ask of any source of examples."""
 
-    def register(function: Callable) -> Callable:
-        parameters = list(inspect.signature(function).parameters.items())[1:]
-        DATASETS[name] = Dataset(
-            function, {key: parameter.annotation for key, parameter in parameters}
-        )
-        return function
+    steps_per_epoch: int | None  # None: an endless stream
+    heldout_name: str  # test or validation
+    probe: Batch  # a small fixed held-out batch
+    checksums: dict[str, str]  # of the files behind it, for the manifest
 
-    return register
+    def prepare(self, step: int) -> int:
+        """Have a stretch of training examples from `step` on at hand; returns its end."""
+
+    def batch(self, step: int, steps: int = 1, seeds: slice = ALL) -> Batch:
+        """The training examples of `steps` steps within one stretch, one after the other."""
+
+    def heldout(self) -> Iterator[Batch]:
+        """All held-out examples, a piece at a time."""
 
 
 class Setting(NamedTuple):
@@ -48,60 +54,83 @@ class Setting(NamedTuple):
     seeds: Sequence[int]
     inputs: int  # n_0
     outputs: int  # n_L
+    values: int  # of a target; several output units may stand for one
     batch_size: int
     examples: int  # size of the probe
     backend: Backend
     data_dir: str
-    population: int = 1  # output units of each value of a target
 
-    @property
-    def values(self) -> int:
-        """Values of a target."""
-        return self.outputs // self.population
-
-    def must_fit(self, inputs: int, outputs: int, what: str) -> None:
-        """Raise UserError unless the network goes from `inputs` units to as many as `outputs` values need."""
-        outputs *= self.population
+    def must_fit(self, inputs: int, values: int, what: str) -> None:
+        """Raise UserError unless the network goes from `inputs` units to `values` values."""
+        outputs = values * (self.outputs // self.values)
         if (self.inputs, self.outputs) != (inputs, outputs):
             raise UserError(
-                f"model.sizes goes from {self.inputs} to {self.outputs} units, but {what} goes from {inputs} to {outputs}: "
+                f"model.sizes goes from {self.inputs} to {self.outputs} units, "
+                f"but {what} goes from {inputs} to {outputs}: "
                 f"type model.sizes=[{inputs},...,{outputs}]"
             )
 
 
-class Batch(NamedTuple):
-    """Examples of all seeds; the first axis has length 1 where the seeds share them."""
+class Dataset(NamedTuple):
+    """A function that opens a dataset, and the options that its YAML file sets."""
 
-    x: Array  # (S, N, n_0)
-    target: Array  # (S, N, n_L)
-    labels: Array | None = None  # (N,) classes, where there are any
+    open: Callable[..., Data]
+    options: dict[str, Option]
 
 
-class Stream:
-    """Endless synthetic examples: `draw(rng, s, count)` gives inputs (count, n_0) and targets (count, n_L) of the s-th seed."""
+def dataset(name: str) -> Callable:
+    """Decorator that registers a dataset; its options are the arguments after the first."""
+
+    def register(function: Callable) -> Callable:
+        DATASETS[name] = Dataset(function, options_of(function, given=1))
+        return function
+
+    return register
+
+
+def load_datasets() -> None:
+    """Fill DATASETS from the files of this folder."""
+    import_all(sys.modules[__name__])
+
+
+# ---- synthetic examples --------------------------------------------------------------------------
+
+
+class Endless:
+    """Synthetic examples without end.
+
+    `draw(rng, s, count)` gives inputs (count, n_0) and targets (count, values) of the s-th seed.
+    """
 
     steps_per_epoch = None
     heldout_name = "test"
 
     def __init__(self, setting: Setting, draw: Callable):
-        self.blocks = Blocks(setting.seeds, "inputs", setting.batch_size, draw, setting.backend)
-        self.prepare = self.blocks.prepare
-        self.probe = Batch(
-            *Blocks(setting.seeds, "probe", setting.examples, draw, setting.backend)(0)
-        )
+        def blocks(purpose: str, batch_size: int) -> Blocks:
+            return Blocks(setting.seeds, purpose, batch_size, draw, setting.backend)
+
+        self.blocks = blocks("inputs", setting.batch_size)
+        self.probe = Batch(*blocks("probe", setting.examples)(0))
         self.checksums = {}
 
+    def prepare(self, step: int) -> int:
+        """As in Data."""
+        return self.blocks.prepare(step)
+
     def batch(self, step: int, steps: int = 1, seeds: slice = ALL) -> Batch:
-        """The training examples of `steps` steps within one stretch, one after the other."""
+        """As in Data."""
         return Batch(*self.blocks(step, steps, seeds))
 
     def heldout(self) -> Iterator[Batch]:
-        """The probe: a stream has no other held-out examples."""
+        """The probe: there are no other held-out examples."""
         yield self.probe
 
 
 class Fixed:
-    """A few examples, x (S or 1, N, n_0) and target (S or 1, N, n_L), all shown at every step and held out as well."""
+    """A few examples, x (S or 1, N, n_0) and target (S or 1, N, values), all shown at every step.
+
+    The same are held out.
+    """
 
     steps_per_epoch = None
     heldout_name = "test"
@@ -109,9 +138,10 @@ class Fixed:
     def __init__(self, setting: Setting, x: np.ndarray, target: np.ndarray):
         if setting.batch_size != x.shape[1]:
             raise UserError(
-                f"batch_size={setting.batch_size}: this task shows all its examples at once: type batch_size={x.shape[1]}"
+                f"batch_size={setting.batch_size}: this task shows all its examples at once: "
+                f"type batch_size={x.shape[1]}"
             )
-        self.probe = Batch(*(setting.backend.to_device(array) for array in (x, target)))
+        self.probe = Batch(*map(setting.backend.to_device, (x, target)))
         self.xp, self.checksums = setting.backend.xp, {}
 
     def prepare(self, step: int) -> int:
@@ -121,136 +151,181 @@ class Fixed:
     def batch(self, step: int, steps: int = 1, seeds: slice = ALL) -> Batch:
         """All examples, once for each step."""
         chosen = [array if len(array) == 1 else array[seeds] for array in self.probe[:2]]
-        return Batch(
-            *(
-                self.xp.concatenate([array] * steps, axis=1) if steps > 1 else array
-                for array in chosen
-            )
-        )
+        if steps > 1:
+            chosen = [self.xp.concatenate([array] * steps, axis=1) for array in chosen]
+        return Batch(*chosen)
 
     def heldout(self) -> Iterator[Batch]:
         """The same."""
         yield self.probe
 
 
-class ImageFiles(NamedTuple):
-    """A classification problem as it lies on disk; uint8 pixels, (examples, pixels), and integer labels."""
+# ---- labelled examples from files ----------------------------------------------------------------
 
-    train_images: np.ndarray
+
+class Files(NamedTuple):
+    """A classification problem as it lies on disk: examples (count, features) and integer labels.
+
+    Pixels are uint8. Arrays may be memory-mapped: on the CPU they are read as they are needed.
+    """
+
+    train: np.ndarray
     train_labels: np.ndarray
-    test_images: np.ndarray
+    test: np.ndarray
     test_labels: np.ndarray
 
+    def split(self, validation: int) -> "Files":
+        """With the last training examples in place of the test set, which then is not touched."""
+        if not 0 <= validation < len(self.train):
+            raise UserError(
+                f"dataset.validation={validation}: expected 0 to {len(self.train) - 1}, "
+                f"of {len(self.train)} training images"
+            )
+        if not validation:
+            return self
+        train, labels = self.train[:-validation], self.train_labels[:-validation]
+        return Files(train, labels, self.train[-validation:], self.train_labels[-validation:])
 
-class Images:
-    """Labelled images. They stay uint8 in memory and become numbers a batch at a time; each seed has its own order.
 
-    `standardize`: `none` keeps pixels in 0..255, `unit` divides by 255, `standard` brings the training set's mean to 0 and its sd
-    to 1 (over all pixels together). `targets`: the values of the wrong and of the right class. `validation`: this many of the last
-    training images are held out in place of the test set, which then is not touched.
+class Labelled:
+    """Examples with labels, as they lie on disk; they become numbers a batch at a time.
+
+    Each seed has its own order. Three functions say what a network is shown: `numbers(x)` makes
+    inputs of stored examples, `target(inputs, labels)` what is wanted, and `change(x, rng)`, if
+    there is one, distorts the stored training examples of a seed, (count, features), before they
+    are shown. `validation`: this many of the last training examples are held out in place of the
+    test set.
     """
 
     def __init__(
         self,
         setting: Setting,
-        files: ImageFiles,
-        standardize: str,
-        targets: Sequence[float],
-        validation: int,
+        files: Files,
+        numbers: Callable[[Array], Array],
+        target: Callable[[Array, Array], Array],
+        validation: int = 0,
+        change: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
     ):
-        train, labels, test, test_labels = files
-        if not 0 <= validation < len(train):
-            raise UserError(
-                f"dataset.validation={validation}: expected 0 to {len(train) - 1}, of {len(train)} training images"
-            )
-        if validation:
-            train, test, labels, test_labels = (
-                train[:-validation],
-                train[-validation:],
-                labels[:-validation],
-                labels[-validation:],
-            )
-        classes = int(labels.max()) + 1
-        setting.must_fit(train.shape[1], classes, "these images")
-        if setting.batch_size > len(train):
-            raise UserError(
-                f"batch_size={setting.batch_size}: there are only {len(train)} training images; type a smaller one"
-            )
+        kept = files.split(validation)
         self.setting, self.backend = setting, setting.backend
-        self.heldout_name = "validation" if validation else "test"
-        self.steps_per_epoch = len(train) // setting.batch_size
+        self.numbers, self.target, self.change = numbers, target, change
         to_device = self.backend.to_device
-        self.shift, self.scale = standardization(train, standardize)
-        self.codes = to_device(np.where(np.eye(classes), targets[1], targets[0]))
-        self.train, self.labels = to_device(train, np.uint8), to_device(labels, np.int64)
-        self.test, self.test_labels = to_device(test, np.uint8), to_device(test_labels, np.int64)
-        self.probe = self.take(self.test, self.test_labels, slice(0, setting.examples))
-        self.checksums = {
-            "train images": sha256(files.train_images),
-            "test images": sha256(files.test_images),
-        }
-        self.epoch = None
-
-    def take(self, images: Array, labels: Array, which) -> Batch:
-        """The chosen images as numbers and their coded targets; a slice is shared by all seeds."""
-        labels = labels[which]
-        x, target = self.numbers(images[which]), self.codes[labels]
-        return (
-            Batch(x[None], target[None], labels) if isinstance(which, slice) else Batch(x, target)
-        )
-
-    def numbers(self, pixels: Array) -> Array:
-        """uint8 pixels as standardised inputs in the run's dtype."""
-        x = self.backend.xp.multiply(
-            pixels, self.backend.dtype.type(self.scale), dtype=self.backend.dtype
-        )
-        if self.shift:
-            x -= self.backend.dtype.type(self.shift)
-        return x
+        self.stored = kept.train
+        self.train, self.test = (to_device(x, x.dtype) for x in (kept.train, kept.test))
+        self.labels = to_device(kept.train_labels, np.int64)
+        self.test_labels = to_device(kept.test_labels, np.int64)
+        self.heldout_name = "validation" if validation else "test"
+        self.probe = self.take_test(slice(0, setting.examples))
+        width = self.probe.target.shape[-1]
+        setting.must_fit(self.probe.x.shape[-1], width, "these images")
+        if setting.batch_size > len(kept.train):
+            raise UserError(
+                f"batch_size={setting.batch_size}: there are only {len(kept.train)} training "
+                "images; type a smaller one"
+            )
+        self.steps_per_epoch = len(kept.train) // setting.batch_size
+        self.checksums = {"train images": sha256(files.train), "test images": sha256(files.test)}
+        self.epoch = self.block = None
 
     def prepare(self, step: int) -> int:
-        """Shuffle the epoch of `step` unless it is at hand; returns the first step after a stretch of some examples."""
+        """As in Data: shuffle the epoch of `step`, and distort its stretch, unless that is done."""
         epoch, offset = divmod(step, self.steps_per_epoch)
         if epoch != self.epoch:
-            orders = [
-                generator(seed, "order", epoch).permutation(len(self.train))
-                for seed in self.setting.seeds
-            ]
+            orders = [self.order_of(seed, epoch) for seed in self.setting.seeds]
             self.order, self.epoch = self.backend.to_device(np.stack(orders), np.int64), epoch
         stretch = max(1, BLOCK // self.setting.batch_size)
-        return step - offset + min(self.steps_per_epoch, (offset // stretch + 1) * stretch)
+        first = offset // stretch * stretch
+        end = min(self.steps_per_epoch, first + stretch)
+        if self.change and self.block != (epoch, first):
+            self.block = epoch, first
+            self.changed = self.distorted(range(first, end))
+        return step - offset + end
+
+    def order_of(self, seed: int, epoch: int) -> np.ndarray:
+        """In which a seed sees the training examples of an epoch."""
+        return generator(seed, "order", epoch).permutation(len(self.stored))
+
+    def distorted(self, steps: range) -> Array:
+        """The training examples of some steps of this epoch, changed: (S, examples, features)."""
+        size, block = self.setting.batch_size, self.epoch * self.steps_per_epoch + steps.start
+        order = self.backend.to_host(self.order[:, steps.start * size : steps.stop * size])
+
+        def one(s: int) -> np.ndarray:
+            rng = generator(self.setting.seeds[s], "change", block)
+            return self.change(self.stored[order[s]], rng)
+
+        changed = np.stack(self.backend.map(one, range(len(order))))
+        return self.backend.to_device(changed, changed.dtype)
 
     def batch(self, step: int, steps: int = 1, seeds: slice = ALL) -> Batch:
-        """The training examples of `steps` steps of one epoch; an epoch drops the last incomplete batch."""
+        """As in Data; an epoch drops the last incomplete batch."""
         self.prepare(step)
-        start = step % self.steps_per_epoch * self.setting.batch_size
-        return self.take(
-            self.train,
-            self.labels,
-            self.order[seeds, start : start + steps * self.setting.batch_size],
-        )
+        size, offset = self.setting.batch_size, step % self.steps_per_epoch
+        which = self.order[seeds, offset * size : (offset + steps) * size]
+        if self.change:
+            at = (offset - self.block[1]) * size
+            x = self.numbers(self.changed[seeds, at : at + steps * size])
+        else:
+            x = self.numbers(self.train[which])
+        return Batch(x, self.target(x, self.labels[which]))
 
     def heldout(self) -> Iterator[Batch]:
-        """All held-out images, a piece at a time."""
+        """As in Data."""
         for start in range(0, len(self.test), PIECE):
-            yield self.take(self.test, self.test_labels, slice(start, start + PIECE))
+            yield self.take_test(slice(start, start + PIECE))
+
+    def take_test(self, which: slice) -> Batch:
+        """Some of the held-out examples, shared by all seeds."""
+        x, labels = self.numbers(self.test[which]), self.test_labels[which]
+        return Batch(x[None], self.target(x, labels)[None], labels)
+
+
+class Pixels(NamedTuple):
+    """uint8 pixels as inputs in the run's dtype: x = scale * pixel - shift."""
+
+    backend: Backend
+    scale: float
+    shift: float
+
+    def __call__(self, pixels: Array) -> Array:
+        """Inputs of pixels of any shape."""
+        dtype = self.backend.dtype
+        x = self.backend.xp.multiply(pixels, dtype.type(self.scale), dtype=dtype)
+        if self.shift:
+            x -= dtype.type(self.shift)
+        return x
+
+
+def images(
+    setting: Setting, files: Files, standardize: str, targets: Sequence[float], validation: int
+) -> Labelled:
+    """Images and the class of each.
+
+    `standardize`: `none` keeps pixels in 0..255, `unit` divides by 255, `standard` brings the
+    training set's mean to 0 and its sd to 1 (over all pixels together). `targets`: the values of
+    the wrong and of the right class.
+    """
+    kept = files.split(validation)
+    shift, scale = standardization(kept.train, standardize)
+    classes = int(kept.train_labels.max()) + 1
+    codes = setting.backend.to_device(np.where(np.eye(classes), targets[1], targets[0]))
+
+    def code(inputs: Array, labels: Array) -> Array:
+        return codes[labels]
+
+    return Labelled(setting, files, Pixels(setting.backend, scale, shift), code, validation)
 
 
 def standardization(pixels: np.ndarray, kind: str) -> tuple[float, float]:
-    """(shift, scale) such that x = scale * pixel - shift; mean and sd over all pixels of the training images."""
-    if kind == "standard":
-        counts = np.bincount(pixels.ravel(), minlength=256) / pixels.size
-        mean = counts @ np.arange(256)
-        sd = np.sqrt(counts @ (np.arange(256) - mean) ** 2)
-        return mean / sd, 1 / sd
-    return 0.0, {"none": 1.0, "unit": 1 / 255}[kind]
+    """(shift, scale) such that x = scale * pixel - shift; mean and sd over all training pixels."""
+    if kind != "standard":
+        return 0.0, {"none": 1.0, "unit": 1 / 255}[kind]
+    counts = np.bincount(pixels.ravel(), minlength=256) / pixels.size
+    mean = counts @ np.arange(256)
+    sd = np.sqrt(counts @ (np.arange(256) - mean) ** 2)
+    return mean / sd, 1 / sd
 
 
 def sha256(array: np.ndarray) -> str:
     """Checksum of an array's bytes, for the manifest."""
     return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
-
-
-def load_datasets() -> None:
-    """Fill DATASETS from the files of this folder."""
-    import_all(sys.modules[__name__])

@@ -5,7 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-from fa_cli.data import ImageFiles, Images, Setting, dataset
+from fa_cli.data import Files, Labelled, Setting, dataset, images
+from fa_cli.options import Pair, Whole
 
 TRAINING = 1500  # of the 1,797 images
 
@@ -14,18 +15,17 @@ TRAINING = 1500  # of the 1,797 images
 def digits(
     setting: Setting,
     standardize: Literal["none", "unit", "standard"],
-    targets: list[float],
-    validation: int,
-) -> Images:
-    """1,797 digits of 8 x 8 pixels, the last 297 of them for the test; as shipped with scikit-learn.
+    targets: Pair,
+    validation: Whole,
+) -> Labelled:
+    """1,797 digits of 8 x 8 pixels, the last 297 for the test; as shipped with scikit-learn.
 
-    E. Alpaydin & C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998. Pixel values 0..16
-    are stored as 0..255.
+    E. Alpaydin & C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning
+    Repository, 1998. Pixel values 0..16 are stored as 0..255.
     """
-    with (
-        as_file(files("fa_cli.data") / "digits.npz") as path,
-        np.load(path, allow_pickle=False) as stored,
-    ):
-        images, labels = stored["images"], stored["labels"]
-    split = ImageFiles(images[:TRAINING], labels[:TRAINING], images[TRAINING:], labels[TRAINING:])
-    return Images(setting, split, standardize, targets, validation)
+    packed = as_file(files("fa_cli.data") / "digits.npz")
+    with packed as path, np.load(path, allow_pickle=False) as stored:
+        pixels, labels = stored["images"], stored["labels"]
+    train, test = slice(TRAINING), slice(TRAINING, None)
+    split = Files(pixels[train], labels[train], pixels[test], labels[test])
+    return images(setting, split, standardize, targets, validation)

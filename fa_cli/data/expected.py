@@ -1,38 +1,41 @@
-"""Tasks whose few examples are shown all at once at every step, so that learning is deterministic."""
+"""Tasks whose few examples are all shown at every step, so that learning is deterministic."""
 
 import numpy as np
 
 from fa_cli.data import Fixed, Setting, dataset
-from fa_cli.streams import generator
+from fa_cli.options import Positive
+from fa_cli.randomness import generator
 
 
 @dataset("linear_expected")
-def linear_expected(setting: Setting, target_scale: float) -> Fixed:
-    """The linear task in expectation: the unit vectors as a batch, so that the sum over it of x x^T is I, the mean for x ~ N(0, I).
+def linear_expected(setting: Setting, target_scale: Positive) -> Fixed:
+    """The linear task in expectation: the unit vectors as a batch.
 
-    Then the three-factor update is Delta W = eta E A^T and Delta A = eta B E. Paper, Supp. Note 11, eq. (6)-(7). T is uniform in
+    The sum over it of x x^T is I, the mean for x ~ N(0, I), so that the three-factor update is
+    Delta W = eta E A^T and Delta A = eta B E. Paper, Supp. Note 11, eq. (6)-(7). T is uniform in
     [-target_scale, target_scale], drawn once for each seed.
     """
-    shape = (setting.values, setting.inputs)
-    targets = np.stack(
-        [
-            generator(seed, "target").uniform(-target_scale, target_scale, shape)
-            for seed in setting.seeds
-        ]
-    )
-    return Fixed(setting, np.eye(setting.inputs)[None], targets.swapaxes(1, 2))
+    shape, rngs = (setting.values, setting.inputs), (generator(s, "target") for s in setting.seeds)
+    targets = [rng.uniform(-target_scale, target_scale, shape) for rng in rngs]
+    return Fixed(setting, np.eye(setting.inputs)[None], np.stack(targets).swapaxes(1, 2))
 
 
 @dataset("scalar")
 def scalar(setting: Setting, target: float) -> Fixed:
-    """The three-neuron network's task, y* = T x with x = 1 and the same T for every seed. Paper, Supp. Fig. 10: T = 1."""
+    """The three-neuron network's task, y* = T x with x = 1 and the same T for every seed.
+
+    Paper, Supp. Fig. 10: T = 1.
+    """
     setting.must_fit(1, 1, "a scalar task")
     return Fixed(setting, np.ones((1, 1, 1)), np.full((1, 1, 1), target))
 
 
 @dataset("one_example")
 def one_example(setting: Setting) -> Fixed:
-    """A single pair for each seed: x on the unit sphere, so that the rates of A and W act alike, y* ~ N(0, I). Paper, Supp. Note 14."""
+    """A single pair for each seed: x on the unit sphere, y* ~ N(0, I). Paper, Supp. Note 14.
+
+    On the sphere the rates of A and W act alike.
+    """
 
     def pair(seed: int) -> tuple[np.ndarray, np.ndarray]:
         rng = generator(seed, "target")

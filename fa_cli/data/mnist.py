@@ -1,20 +1,20 @@
-"""MNIST, the real one: 60,000 training and 10,000 test images of 28 x 28 pixels (LeCun et al. 1998)."""
+"""MNIST, the real one: 60,000 + 10,000 images of 28 x 28 pixels (LeCun et al. 1998)."""
 
 from typing import Literal
 
-from fa_cli.data import ImageFiles, Images, Setting, dataset
+from fa_cli.data import Files, Labelled, Setting, dataset, images
 from fa_cli.data.fetch import MNIST, idx_array, read_verified
+from fa_cli.options import Pair, Whole
 
 
 @dataset("mnist")
 def mnist(
     setting: Setting,
     standardize: Literal["none", "unit", "standard"],
-    targets: list[float],
-    validation: int,
-) -> Images:
+    targets: Pair,
+    validation: Whole,
+) -> Labelled:
     """Handwritten digits. Paper, Methods, "MNIST data set" and Supp. Note 5."""
-    arrays = [
-        idx_array(read_verified(MNIST, name, setting.data_dir), name) for name in MNIST.checksums
-    ]
-    return Images(setting, ImageFiles(*arrays), standardize, targets, validation)
+    names = MNIST.checksums
+    arrays = [idx_array(read_verified(MNIST, name, setting.data_dir), name) for name in names]
+    return images(setting, Files(*arrays), standardize, targets, validation)

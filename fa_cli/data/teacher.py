@@ -4,31 +4,21 @@ from itertools import pairwise
 
 import numpy as np
 
-from fa_cli.data import Setting, Stream, dataset
-from fa_cli.streams import generator
+from fa_cli.data import Endless, Setting, dataset
+from fa_cli.options import Positive, Sizes
+from fa_cli.randomness import generator
 
 
 @dataset("teacher")
-def teacher(setting: Setting, sizes: list[int], target_scale: float) -> Stream:
-    """y* = W_2 tanh(W_1 tanh(W_0 x + b_0) + b_1) + b_2 with x ~ N(0, I), for a target network of any depth.
+def teacher(setting: Setting, sizes: Sizes, target_scale: Positive) -> Endless:
+    """y* = W_2 tanh(W_1 tanh(W_0 x + b_0) + b_1) + b_2 with x ~ N(0, I), of any depth.
 
-    Weights and biases uniform in [-target_scale, target_scale], drawn once for each seed. Paper, Methods, "Summary" and "Deep nonlinear
-    function approximation": sizes 30-20-10-10, target_scale = 0.5.
+    Weights and biases of the target network are uniform in [-target_scale, target_scale], drawn
+    once for each seed. Paper, Methods, "Summary" and "Deep nonlinear function approximation": sizes
+    30-20-10-10, target_scale = 0.5.
     """
     setting.must_fit(sizes[0], sizes[-1], "dataset.sizes")
-
-    def layers(seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        rng = generator(seed, "target")
-        shapes = [((m, n), m) for n, m in pairwise(sizes)]
-        return [
-            (
-                rng.uniform(-target_scale, target_scale, w),
-                rng.uniform(-target_scale, target_scale, b),
-            )
-            for w, b in shapes
-        ]
-
-    targets = [layers(seed) for seed in setting.seeds]
+    targets = [target_network(seed, sizes, target_scale) for seed in setting.seeds]
 
     def draw(rng, s, count):
         x = h = rng.standard_normal((count, sizes[0]))
@@ -37,4 +27,12 @@ def teacher(setting: Setting, sizes: list[int], target_scale: float) -> Stream:
             h = np.tanh(h @ w_hidden.T + b_hidden)
         return x, h @ w.T + b
 
-    return Stream(setting, draw)
+    return Endless(setting, draw)
+
+
+def target_network(seed: int, sizes: list[int], scale: float) -> list[tuple[np.ndarray, ...]]:
+    """W_l, (n_{l+1}, n_l), and b_l of each layer."""
+    rng, layers = generator(seed, "target"), []
+    for n, m in pairwise(sizes):
+        layers.append((rng.uniform(-scale, scale, (m, n)), rng.uniform(-scale, scale, m)))
+    return layers

@@ -2,60 +2,61 @@
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from fa_cli.figures import (
-    COLOURS,
-    LABELS,
-    STYLES,
-    Missing,
-    by_rule,
-    curves,
-    figure,
-    find_runs,
+from fa_cli.figures import figure
+from fa_cli.figures.drawing import (
+    ANGLE,
+    EXAMPLES,
+    Look,
+    angle_axes,
+    band,
+    legend,
     letter,
-    line_with_band,
     log_band,
+    looks,
+    nse_axes,
+    panels,
+    with_angles,
 )
+from fa_cli.figures.found import by_rule, curves, find_runs
+from fa_cli.results.reading import Run
 
-COMMAND = "fa-run +sweep=fig2"
+PAPER = 4  # rules
 WINDOW = 10  # examples
 
 
-@figure("fig2")
-def fig2(results: Path) -> plt.Figure:
-    """a: NSE of the four algorithms on held-out examples, geometric mean and one s.d. over seeds; b: angle of delta_FA to delta_BP.
+@figure("fig2", "fa-run +sweep=fig2")
+def fig2(results: Path) -> Figure:
+    """a: NSE on held-out examples; b: angle of the rules' delta to backprop's.
 
-    The band of b is two s.d.'s over all seeds and a sliding window of 10 examples.
+    Band of a: geometric mean and one s.d. over seeds; of b: two s.d.'s over all seeds and a sliding
+    window of 10 examples.
     """
-    runs = by_rule(find_runs(results, "fig2", COMMAND))
-    drawing, (left, right) = plt.subplots(1, 2, figsize=(7, 2.8), layout="constrained")
-
+    runs = by_rule(find_runs(results, "fig2"))
+    drawing, (left, right) = panels((7, 2.8), columns=2)
+    shown = looks(runs)
     for rule, run in runs.items():
-        log_band(left, run, LABELS[rule], COLOURS[rule], STYLES[rule])
-    left.set(yscale="log", xlabel="Number of examples", ylabel="NSE", xlim=(0, None))
-    left.legend()
+        log_band(left, run, shown[rule])
+    nse_axes(left)
+    legend(left, PAPER)
     letter(left, "a")
 
-    if "fa" not in runs:
-        raise Missing(
-            f"no finished run of feedback alignment in {results / 'fig2'}: type `{COMMAND}`"
-        )
-    angles = curves(runs["fa"], "angle_to_bp_1")
-    window = np.lib.stride_tricks.sliding_window_view(
-        angles.to_numpy(), min(WINDOW, len(angles)), axis=0
-    )
-    middle, spread = window.mean(axis=(1, 2)), window.std(axis=(1, 2))
-    x = angles.index[len(angles) - len(middle) :]
-    line_with_band(right, "fa", x, middle, middle - 2 * spread, middle + 2 * spread)
-    right.axhline(90, color=COLOURS["shallow"], linestyle=":", linewidth=1)
-    right.set(
-        xlabel="Number of examples",
-        ylabel=r"$\delta_{FA}\,\angle\,\delta_{BP}$ (degrees)",
-        ylim=(0, 105),
-        yticks=range(0, 91, 15),
-    )
-    right.set_xlim(0, None)
+    angled = with_angles(runs, results / "fig2")
+    for rule, run in angled.items():
+        sliding_angle(right, run, shown[rule])
+    angle_axes(right, angled, EXAMPLES)
     letter(right, "b")
     return drawing
+
+
+def sliding_angle(axes: Axes, run: Run, look: Look) -> None:
+    """The angle of the hidden signal to backprop's, over all seeds and a window of examples."""
+    angles = curves(run, ANGLE)
+    width = min(WINDOW, len(angles))
+    window = np.lib.stride_tricks.sliding_window_view(angles.to_numpy(), width, axis=0)
+    middle, spread = np.nanmean(window, axis=(1, 2)), np.nanstd(window, axis=(1, 2))
+    x = angles.index[len(angles) - len(middle) :]
+    band(axes, look, x, middle, middle - 2 * spread, middle + 2 * spread)

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from fa_cli.figures import by_rule, curves, figure, find_runs, letter
-from fa_cli.record import Run
+from fa_cli.figures import figure
+from fa_cli.figures.drawing import letter, panels
+from fa_cli.figures.found import curves, of_rule, phases
+from fa_cli.results.reading import Run
 
 COMMAND = "fa-run +sweep=figS11"
 COLUMNS = {
@@ -15,43 +17,46 @@ COLUMNS = {
     "nse": "NSE",
 }
 REGIMES = {"figS11_once": "A, then W", "figS11_often": "in turns", "figS11_together": "together"}
+LEARNS = {(1,): "blue", (0,): "red"}  # what is frozen: A learns where W is, and W where A is
 SHOWN = 400  # steps of the third regime, where all has settled
 
 
 def traces(axes: Axes, run: Run, column: str) -> None:
     """One trace for each seed; blue where A learns, red where W does."""
-    table = curves(run, column, across="step")
-    table = table[table.index <= SHOWN] if len(run.config["phases"]) == 0 else table
+    table, parts = curves(run, column, across="step"), phases(run, "step")
+    if len(parts) == 1:
+        table = table[table.index <= SHOWN]
     axes.plot(table.index, table, color="black", linewidth=0.5)
-    phases = run.metrics.groupby("phase")["step"].min().tolist()
-    for phase, start in enumerate(phases if len(phases) > 1 else []):
-        stop = phases[phase + 1] if phase + 1 < len(phases) else table.index[-1]
-        axes.axvspan(
-            start, stop, color="blue" if phase % 2 == 0 else "red", alpha=0.08, linewidth=0
-        )
+    for start, end, settings in parts:
+        frozen = tuple(settings.get("freeze") or ())
+        if frozen in LEARNS:
+            axes.axvspan(start, end, color=LEARNS[frozen], alpha=0.08, linewidth=0)
     axes.set_xlim(0, table.index[-1])
 
 
-@figure("figS11")
-def figs11(results: Path) -> plt.Figure:
-    """Three regimes (columns): tr(A^T B E), tr(B W) and error of 20 networks of 30-20-10; background blue: A learns, red: W learns."""
-    drawing, panels = plt.subplots(3, 3, figsize=(7.2, 5.2), layout="constrained", sharex="col")
+@figure("figS11", COMMAND)
+def figs11(results: Path) -> Figure:
+    """tr(A^T B E), tr(B W) and error of 20 networks of 30-20-10, in three regimes (columns).
+
+    Background blue: A learns, red: W learns.
+    """
+    drawing, axes = panels((7.2, 5.2), rows=3, columns=3, sharex="col")
     for column, (experiment, title) in enumerate(REGIMES.items()):
-        run = by_rule(find_runs(results, experiment, COMMAND))["fa"]
+        run = of_rule(results, experiment, "fa")
         for row, (name, label) in enumerate(COLUMNS.items()):
-            traces(panels[row, column], run, name)
-            panels[row, 0].set_ylabel(label)
-        panels[0, column].set_title(title)
-        panels[2, column].set_xlabel("Step")
+            traces(axes[row, column], run, name)
+            axes[row, 0].set_ylabel(label)
+        axes[0, column].set_title(title)
+        axes[2, column].set_xlabel("Step")
     return drawing
 
 
-@figure("figS12")
-def figs12(results: Path) -> plt.Figure:
+@figure("figS12", COMMAND)
+def figs12(results: Path) -> Figure:
     """The same three quantities in 20 networks of 100-50-20, A and W learning together."""
-    drawing, panels = plt.subplots(1, 3, figsize=(7.2, 2.2), layout="constrained")
-    run = by_rule(find_runs(results, "figS12", COMMAND))["fa"]
-    for axes, name, (column, label) in zip(panels, "abc", COLUMNS.items(), strict=True):
+    drawing, row = panels((7.2, 2.2), columns=3)
+    run = of_rule(results, "figS12", "fa")
+    for axes, name, (column, label) in zip(row, "abc", COLUMNS.items(), strict=True):
         traces(axes, run, column)
         axes.set(xlabel="Step", ylabel=label)
         letter(axes, name)

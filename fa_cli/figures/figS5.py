@@ -1,53 +1,75 @@
-"""Supp. Fig. 5: receptive fields of hidden units before learning and after backprop, feedback alignment and its sparse variant."""
+"""Supp. Fig. 5: receptive fields of hidden units before learning, and after it by each rule."""
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from fa_cli import record
-from fa_cli.figures import Missing, by_rule, figure, find_runs
+from fa_cli.figures import Incomplete, figure
+from fa_cli.figures.drawing import looks, panels
 from fa_cli.figures.fig3 import COMMAND
+from fa_cli.figures.found import by_rule, find_runs
+from fa_cli.results.reading import Run, load_runs
+from fa_cli.rules import RULES
 
 GAP = 1  # pixels between two fields
+FIELDS = "receptive_fields_"
 
 
-@figure("figS5")
-def figs5(results: Path) -> plt.Figure:
-    """Incoming weights of 100 randomly chosen hidden units of one network; white is strongly positive, black strongly negative."""
-    runs = by_rule(find_runs(results, "fig3_mnist", COMMAND))
-    sparse = by_rule(record.load_all(results / "fig3_sparse"))
-    fields = {}
-    for title, run, when in (
-        ("Before learning", runs.get("fa"), "before"),
-        ("Backprop", runs.get("bp"), "after"),
-        ("Feedback alignment", runs.get("fa"), "after"),
-        ("Feedback alignment, 50 % of W and B absent", sparse.get("fa"), "after"),
-    ):
-        if run is not None and f"receptive_fields_{when}" in run.arrays:
-            fields[title] = run.arrays[f"receptive_fields_{when}"]
+@figure("figS5", COMMAND)
+def figs5(results: Path) -> Figure:
+    """Incoming weights of 100 randomly chosen hidden units of one network.
+
+    White is strongly positive, black strongly negative. Raises Incomplete if no run has kept them.
+    """
+    fields = collect(
+        by_rule(find_runs(results, "fig3_mnist")), by_rule(load_runs(results / "fig3_sparse"))
+    )
     if not fields:
-        raise Missing(f"no receptive fields in {results / 'fig3_mnist'}: type `{COMMAND}`")
-
-    drawing, panels = plt.subplots(2, 2, figsize=(7, 7.3), layout="constrained")
-    for axes, title in zip(panels.flat, fields, strict=False):
-        limit = np.percentile(np.abs(fields[title]), 99.5)
-        axes.imshow(
-            mosaic(fields[title], limit),
-            cmap="gray",
-            vmin=-limit,
-            vmax=limit,
-            interpolation="nearest",
-        )
-        axes.set_title(title, fontsize=10)
-    for axes in panels.flat:
+        raise Incomplete(f"no receptive fields in {results / 'fig3_mnist'}")
+    columns = max(2, -(-len(fields) // 2))
+    drawing, grid = panels((3.5 * columns, 7.3), rows=2, columns=columns)
+    for axes in grid.flat:
         axes.axis("off")
+    for axes, (title, values) in zip(grid.flat, fields.items(), strict=False):
+        draw_fields(axes, values)
+        axes.set_title(title, fontsize=10)
     return drawing
 
 
+def collect(runs: dict[str, Run], sparse: dict[str, Run]) -> dict[str, np.ndarray]:
+    """Fields, (units, pixels), by what a panel is called, of all rules that change them."""
+    shown = looks([*runs, *sparse])
+    titles = {"Before learning": (runs.get("fa", next(iter(runs.values()))), "before")}
+    for rule, run in runs.items():
+        path = RULES[rule].path if rule in RULES else None
+        if path is None or path.through is not None:
+            titles[shown[rule].label] = (run, "after")
+    for rule, run in sparse.items():
+        titles[f"{shown[rule].label}, 50 % of W and B absent"] = (run, "after")
+    fields = {}
+    for title, (run, when) in titles.items():
+        if FIELDS + when in run.arrays:
+            fields[title] = run.arrays[FIELDS + when]
+    return fields
+
+
+def draw_fields(axes: Axes, fields: np.ndarray) -> None:
+    """One panel."""
+    limit = np.percentile(np.abs(fields), 99.5)
+    picture = mosaic(fields, limit)
+    axes.imshow(picture, cmap="gray", vmin=-limit, vmax=limit, interpolation="nearest")
+
+
 def mosaic(fields: np.ndarray, gap_value: float) -> np.ndarray:
-    """Square images (units, pixels) side by side in a square array, with light lines between."""
+    """Square images (units, pixels) side by side in a square array, with light lines between.
+
+    Raises Incomplete if the images are not square.
+    """
     across, side = int(np.ceil(np.sqrt(len(fields)))), round(np.sqrt(fields.shape[1]))
+    if side**2 != fields.shape[1]:
+        raise Incomplete("no receptive fields on square images")
     picture = np.full((across * (side + GAP) - GAP,) * 2, gap_value)
     for k, field in enumerate(fields):
         row, column = (side + GAP) * np.array(divmod(k, across))

@@ -2,72 +2,51 @@
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from scipy import stats
 
-from fa_cli.figures import (
-    COLOURS,
-    LABELS,
-    STYLES,
-    Missing,
-    by_rule,
-    curves,
-    figure,
-    find_runs,
-    letter,
-)
-
-COMMAND = "fa-run +sweep=figS7"
+from fa_cli.figures import figure
+from fa_cli.figures.drawing import band, legend, letter, looks, panels
+from fa_cli.figures.found import array, by_rule, curves, find_runs, of_rule
+from fa_cli.results.reading import Run
 
 
-@figure("figS7")
-def figs7(results: Path) -> plt.Figure:
-    """a: mean squared error of a 2-2-1 network, b: of a 2-25-1 network, median and quartiles over seeds; c: W against B there."""
-    drawing, (left, middle, right) = plt.subplots(1, 3, figsize=(7.2, 2.5), layout="constrained")
-    for axes, experiment, name in ((left, "figS7_small", "a"), (middle, "figS7_large", "b")):
-        runs = by_rule(find_runs(results, experiment, COMMAND))
+@figure("figS7", "fa-run +sweep=figS7")
+def figs7(results: Path) -> Figure:
+    """a: mean squared error of a 2-2-1 network, b: of a 2-25-1 network; c: W against B there.
+
+    Median and quartiles over seeds.
+    """
+    drawing, (left, middle, right) = panels((7.2, 2.5), columns=3)
+    small, large = (by_rule(find_runs(results, f"figS7_{name}")) for name in ("small", "large"))
+    shown = looks([*small, *large])
+    for axes, runs, name in ((left, small, "a"), (middle, large, "b")):
         for rule, run in runs.items():
-            mse = 2 * curves(run, "loss")
+            mse = 2 * curves(run, "loss", across="step")
             low, half, high = mse.quantile([0.25, 0.5, 0.75], axis=1).to_numpy()
-            axes.plot(
-                run.metrics["step"].unique(),
-                half,
-                color=COLOURS[rule],
-                linestyle=STYLES[rule],
-                label=LABELS[rule],
-            )
-            axes.fill_between(
-                run.metrics["step"].unique(),
-                low,
-                high,
-                color=COLOURS[rule],
-                alpha=0.25,
-                linewidth=0,
-            )
-        axes.set(
-            xlabel="Presentations of all four cases", ylabel="MSE", ylim=(0, None), xlim=(0, None)
-        )
+            band(axes, shown[rule], mse.index, half, low, high)
+        axes.set(xlabel="Presentations of all four cases", ylabel="MSE")
+        axes.set(ylim=(0, None), xlim=(0, None))
         letter(axes, name)
-    left.legend(fontsize=7)
-
-    if "fa" not in runs:
-        raise Missing(
-            f"no finished run of feedback alignment in {results / experiment}: type `{COMMAND}`"
-        )
-    arrays = runs["fa"].arrays
-    before, after, b = (
-        arrays[name][row].ravel()
-        for name, row in (("weights_1", 0), ("weights_1", -1), ("feedback_1", -1))
-    )
-    right.scatter(b, before, s=4, color="0.7", label=f"before, r = {correlation(b, before):.2f}")
-    right.scatter(
-        b, after, s=4, color=COLOURS["fa"], label=f"after, r = {correlation(b, after):.2f}"
-    )
-    right.set(xlabel="Elements of B", ylabel="Elements of W")
-    right.legend(fontsize=7)
+    legend(left, 4, fontsize=7)
+    if not {*large} <= {*small}:
+        legend(middle, 4, fontsize=7)
+    draw_alignment(right, of_rule(results, "figS7_large", "fa"))
     letter(right, "c")
     return drawing
+
+
+def draw_alignment(axes: Axes, run: Run) -> None:
+    """The elements of W, before and after learning, against those of B, over all seeds."""
+    b, w = array(run, "feedback_1")[-1].ravel(), array(run, "weights_1")
+    for moment, name, colour in ((0, "before", "0.7"), (-1, "after", looks(["fa"])["fa"].colour)):
+        values = w[moment].ravel()
+        label = f"{name}, r = {correlation(b, values):.2f}"
+        axes.scatter(b, values, s=4, color=colour, label=label)
+    axes.set(xlabel="Elements of B", ylabel="Elements of W")
+    axes.legend(fontsize=7)
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:

@@ -2,24 +2,41 @@
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap, to_hex
+from matplotlib.figure import Figure
 
-from fa_cli.figures import figure, find_runs, log_band
+from fa_cli.figures import figure
+from fa_cli.figures.drawing import LINES, Look, legend, log_band, looks, nse_axes, panels
+from fa_cli.figures.found import find_runs, order, setting, short
+
+MOMENTUM = "optimizer.momentum"
+GREENS = ("#a6d8a6", "#2ca02c", "#0b5a0b")  # of feedback alignment: from light to dark
 
 
-@figure("figS8")
-def figs8(results: Path) -> plt.Figure:
-    """NSE for three coefficients of momentum, the same starts and examples; geometric mean and one s.d. over seeds."""
-    drawing, axes = plt.subplots(figsize=(4.2, 3), layout="constrained")
-    runs = find_runs(results, "figS8", "fa-run +sweep=figS8")
-    shades = ("#a6d8a6", "#2ca02c", "#0b5a0b")
-    for run, shade, line in zip(
-        sorted(runs, key=lambda run: run.config["optimizer"]["momentum"]),
-        shades,
-        ("-", "--", "-."),
-        strict=False,
-    ):
-        log_band(axes, run, rf"$\alpha$ = {run.config['optimizer']['momentum']:g}", shade, line)
-    axes.set(yscale="log", xlabel="Number of examples", ylabel="NSE", xlim=(0, None))
-    axes.legend()
+@figure("figS8", "fa-run +sweep=figS8")
+def figs8(results: Path) -> Figure:
+    """NSE for three coefficients of momentum, the same starts and examples.
+
+    Geometric mean and one s.d. over seeds.
+    """
+    drawing, axes = panels((4.2, 3))
+    runs = sorted(find_runs(results, "figS8"), key=lambda run: order(setting(run, MOMENTUM)))
+    shown = looks(run.rule for run in runs)
+    for rule, look in shown.items():
+        own = [run for run in runs if run.rule == rule]
+        for k, run in enumerate(own):
+            text = rf"$\alpha$ = {short(setting(run, MOMENTUM))}"
+            label = text if len(shown) == 1 else f"{look.label}, {text}"
+            shade = shades(rule, look.colour, len(own))[k]
+            log_band(axes, run, Look(label, shade, LINES[k % len(LINES)]))
+    nse_axes(axes)
+    legend(axes, 6)
     return drawing
+
+
+def shades(rule: str, colour: str, count: int) -> list[str]:
+    """Colours of a rule's runs, light to dark."""
+    ends = GREENS if rule == "fa" else ("0.8", colour)
+    colours = LinearSegmentedColormap.from_list("", ends)
+    return [to_hex(shade) for shade in colours(np.linspace(0, 1, count))]

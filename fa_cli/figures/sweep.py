@@ -1,138 +1,150 @@
-"""Any sweep: a final metric against one config key, as lines with their spread, or against two, as a heat map."""
+"""Any sweep: a final metric against one config key, as lines, or against two, as a heat map."""
 
-import matplotlib.pyplot as plt
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from omegaconf import ListConfig
 
 from fa_cli import terminal
 from fa_cli.errors import UserError, suggest
-from fa_cli.figures import COLOURS, LABELS, STYLES, Missing, figure
-from fa_cli.runs import Runs, collect
+from fa_cli.figures import Missing, figure
+from fa_cli.figures.drawing import LINES, Look, looks, panels
+from fa_cli.figures.found import order
+from fa_cli.results.runs import Runs, collect
 
-LINES = ("-", "--", "-.", ":")
 DECADES = 20  # an axis whose largest value is so many times the smallest is logarithmic
 
 
+class Group(NamedTuple):
+    """The runs of one line, or of one map."""
+
+    look: Look
+    rows: pd.DataFrame  # a row for each run and seed
+
+
 @figure("sweep")
-def draw(results, x, y, hue) -> plt.Figure:
-    """`y` (a metric, mean and s.d. over seeds) against `x`, a config key or two; a line or a map for each value of the key `hue`."""
+def draw(results: Path, x: Any, y: str, hue: str | None) -> Figure:
+    """`y` (a metric, mean and s.d. over seeds) against `x`, a config key or two.
+
+    A line or a map for each value of the key `hue`. Raises Missing without `x`, UserError for keys
+    and metrics by which no runs differ.
+    """
     if x is None:
         raise Missing("type x=KEY y=METRIC, such as x=rule.feedback_scale y=test_error hue=rule")
-    found = collect(results)
-    axes = [x] if isinstance(x, str) else list(x)
-    check(found, axes, y, hue)
-    table = found.table.dropna(subset=[*axes, y])
-    other = [key for key in found.keys if key not in (*axes, hue) and table[key].nunique() > 1]
-    if other:
-        terminal.out.print(
-            f"the runs differ in {', '.join(other)} too: each point takes them together"
-        )
-    groups = list(table.groupby(hue)) if hue else [(None, table)]
-    if len(axes) == 2:
-        return maps(groups, *axes, y, hue)
-    drawing, only = plt.subplots(figsize=(4.2, 3), layout="constrained")
-    lines(only, groups, axes[0], y, hue)
+    found, keys = collect(results), list(x) if isinstance(x, ListConfig | list) else [x]
+    check(found, keys, y, hue)
+    table = found.table.dropna(subset=[*keys, y, *([hue] if hue else [])])
+    if table.empty:
+        raise UserError(f"x={x} y={y}: no run has a value of each: choose another y")
+    tell_others(found.keys, table, {*keys, hue})
+    groups = grouped(table, hue)
+    if len(keys) == 2:
+        return maps(groups, *keys, y)
+    drawing, axes = panels((4.2, 3))
+    lines(axes, groups, keys[0], y)
     return drawing
 
 
-def check(found: Runs, axes: list[str], y: str, hue: str | None) -> None:
-    """Raise UserError for a key in which no two runs differ, and for a metric that was not measured."""
-    for option, key in [*(("x", key) for key in axes), *([("hue", hue)] if hue else [])]:
+def check(found: Runs, keys: list, y: Any, hue: Any) -> None:
+    """Raise UserError for a key in which no two runs differ, and for a metric not measured."""
+    named = [*(("x", key) for key in keys), *([("hue", hue)] if hue else [])]
+    for option, key in named:
         if key not in found.keys:
-            raise UserError(f"{option}={key}: no two runs differ in it; {suggest(key, found.keys)}")
+            hint = suggest(str(key), found.keys)
+            raise UserError(f"{option}={key}: no two runs differ in it; {hint}")
     if y not in found.metrics:
-        raise UserError(f"y={y}: no run has measured it; {suggest(y, found.metrics)}")
-    if len(axes) > 2:
-        raise UserError(f"x=[{','.join(axes)}]: expected one key, or two for a heat map")
+        raise UserError(f"y={y}: no run has measured it; {suggest(str(y), found.metrics)}")
+    if len(set(keys)) != len(keys) or len(keys) not in (1, 2):
+        raise UserError(f"x=[{','.join(keys)}]: expected one key, or two for a heat map")
 
 
-def lines(axes: Axes, groups: list, x: str, y: str, hue: str | None) -> None:
+def tell_others(keys: Iterable[str], table: pd.DataFrame, used: set) -> None:
+    """Print in which keys the runs differ that no axis shows."""
+    others = [key for key in keys if key not in used and table[key].nunique() > 1]
+    if others:
+        told = ", ".join(others)
+        terminal.out.print(f"the runs differ in {told} too: each point takes them together")
+
+
+def grouped(table: pd.DataFrame, hue: str | None) -> list[Group]:
+    """The rows for each value of `hue`; rules in the look that they have everywhere."""
+    if hue is None:
+        return [Group(Look(None, to_hex(matplotlib.colormaps["viridis"](0.0)), "-"), table)]
+    parts = list(table.groupby(hue))
+    if hue == "rule":
+        shown = looks(value for value, _ in parts)
+        return [Group(shown[value], rows) for value, rows in parts]
+    colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.85, len(parts)))
+    groups = []
+    for k, (value, rows) in enumerate(parts):
+        look = Look(f"{hue} = {value}", to_hex(colours[k]), LINES[k % len(LINES)])
+        groups.append(Group(look, rows))
+    return groups
+
+
+def lines(axes: Axes, groups: list[Group], x: str, y: str) -> None:
     """Mean over seeds and one s.d., a line for each group."""
-    ticks = {
-        value: place
-        for place, value in enumerate(
-            sorted({value for _, rows in groups for value in rows[x]}, key=order)
-        )
-    }
-    numeric = all(isinstance(value, int | float) for value in ticks)
-    greys = plt.get_cmap("viridis")(np.linspace(0, 0.85, len(groups)))
-    for index, (value, rows) in enumerate(groups):
-        final = (
-            rows.groupby(x)[y].agg(["mean", "std"]).sort_index(key=lambda column: column.map(order))
-        )
-        at = final.index if numeric else final.index.map(ticks)
-        look = {
-            "color": COLOURS.get(value, greys[index]),
-            "linestyle": STYLES.get(value, LINES[index % len(LINES)]),
-        }
-        axes.plot(
-            at,
-            final["mean"],
-            marker="o",
-            markersize=3,
-            label=LABELS.get(value, f"{hue} = {value}") if hue else None,
-            **look,
-        )
-        spread = final["std"].fillna(0)
-        axes.fill_between(
-            at,
-            final["mean"] - spread,
-            final["mean"] + spread,
-            color=look["color"],
-            alpha=0.2,
-            linewidth=0,
-        )
+    values = sorted(set(pd.concat([group.rows[x] for group in groups])), key=order)
+    numeric = all(isinstance(value, int | float) for value in values)
+    places = {value: value if numeric else place for place, value in enumerate(values)}
+    for group in groups:
+        line(axes, group, x, y, places)
     axes.set(xlabel=x, ylabel=y)
     if numeric:
-        axes.set_xscale(scale(list(ticks)))
+        axes.set_xscale(scale(values))
     else:
-        axes.set_xticks(range(len(ticks)), labels=[str(value) for value in ticks])
-    if hue:
+        axes.set_xticks(range(len(values)), labels=[str(value) for value in values])
+    if groups[0].look.label:
         axes.legend(fontsize=7)
 
 
-def maps(groups: list, x: str, y: str, metric: str, hue: str | None) -> plt.Figure:
-    """Mean over seeds for each pair of values, a map for each group, all with one scale of colours."""
-    grids = [
-        rows.pivot_table(index=y, columns=x, values=metric)
-        .sort_index(key=lambda c: c.map(order))
-        .sort_index(axis=1, key=lambda c: c.map(order))
-        for _, rows in groups
-    ]
-    low, high = min(grid.min().min() for grid in grids), max(grid.max().max() for grid in grids)
-    drawing, panels = plt.subplots(
-        1, len(grids), figsize=(1.2 + 3.2 * len(grids), 3), layout="constrained", squeeze=False
-    )
-    for axes, grid, (value, _) in zip(panels[0], grids, groups, strict=True):
-        shown = axes.imshow(
-            grid, vmin=low, vmax=high, cmap="viridis_r", aspect="auto", origin="lower"
-        )
-        axes.set_xticks(range(len(grid.columns)), labels=[str(v) for v in grid.columns])
-        axes.set_yticks(range(len(grid.index)), labels=[str(v) for v in grid.index])
-        axes.set(xlabel=x, ylabel=y, title=LABELS.get(value, f"{hue} = {value}") if hue else None)
-        for (row, column), number in np.ndenumerate(grid.to_numpy()):
-            dark = number < (low + high) / 2
-            axes.text(
-                column,
-                row,
-                f"{number:.3g}",
-                ha="center",
-                va="center",
-                fontsize=7,
-                color="black" if dark else "white",
-            )
-    drawing.colorbar(shown, ax=panels[0], label=metric)
+def line(axes: Axes, group: Group, x: str, y: str, places: Mapping[Any, float]) -> None:
+    """One group; `places` says where on the axis each value is."""
+    label, colour, style = group.look
+    final = group.rows.groupby(x)[y].agg(["mean", "std"])
+    final = final.sort_index(key=lambda values: values.map(order))
+    at, middle, spread = final.index.map(places), final["mean"], final["std"].fillna(0)
+    axes.plot(at, middle, color=colour, linestyle=style, marker="o", markersize=3, label=label)
+    axes.fill_between(at, middle - spread, middle + spread, color=colour, alpha=0.2, linewidth=0)
+
+
+def maps(groups: list[Group], x: str, y: str, metric: str) -> Figure:
+    """Mean over seeds for each pair of values, a map for each group, all with one scale."""
+    grids = [grid(group.rows, x, y, metric) for group in groups]
+    low, high = min(g.min().min() for g in grids), max(g.max().max() for g in grids)
+    drawing, row = panels((1.2 + 3.2 * len(grids), 3), columns=len(grids), squeeze=False)
+    limits = {"vmin": low, "vmax": high}
+    for axes, values, group in zip(row[0], grids, groups, strict=True):
+        shown = axes.imshow(values, **limits, cmap="viridis_r", aspect="auto", origin="lower")
+        axes.set_xticks(range(len(values.columns)), labels=[str(v) for v in values.columns])
+        axes.set_yticks(range(len(values.index)), labels=[str(v) for v in values.index])
+        axes.set(xlabel=x, ylabel=y, title=group.look.label)
+        write_numbers(axes, values, (low + high) / 2)
+    drawing.colorbar(shown, ax=row[0], label=metric)
     return drawing
 
 
-def order(value) -> tuple:
-    """Numbers by size, then texts."""
-    return (
-        (0, value, "")
-        if isinstance(value, int | float) and not pd.isna(value)
-        else (1, 0, str(value))
-    )
+def grid(rows: pd.DataFrame, x: str, y: str, metric: str) -> pd.DataFrame:
+    """Means over seeds, a row for each value of y and a column for each of x."""
+    table = rows.pivot_table(index=y, columns=x, values=metric)
+    for axis in (0, 1):
+        table = table.sort_index(axis=axis, key=lambda values: values.map(order))
+    return table
+
+
+def write_numbers(axes: Axes, values: pd.DataFrame, middle: float) -> None:
+    """The value of each cell, dark on the light ones below `middle`."""
+    for (row, column), number in np.ndenumerate(values.to_numpy()):
+        place = {"ha": "center", "va": "center", "fontsize": 7}
+        colour = "black" if number < middle else "white"
+        axes.text(column, row, f"{number:.3g}", color=colour, **place)
 
 
 def scale(values: list[float]) -> str:

@@ -1,81 +1,152 @@
-"""Learning rules: what a rule says is the modulator signal delta_l of every hidden layer, and nothing else.
+"""Learning rules: what a rule says is the modulator signal delta_l of every hidden layer.
 
-A rule is a function `(net, signals, **options) -> {layer l: delta_l}` that returns the raw error e for the output layer L and
-(S, N, n_l) arrays for the hidden layers that learn. The three-factor update (train.py) is the same for all rules. Options are the
-function's keyword arguments and come from the rule's YAML file. A rule that takes `noise` is given xi_l ~ N(0, sigma^2) for
-every hidden layer, with its own option `sigma`. What arrives at a hidden layer from above goes through `signals.settle(l, arriving)`,
-which a network of rates returns as it is and one whose feedback neurons integrate (spiking.py) turns into delta_l.
+A rule is a function `(net, signals, **options) -> {layer l: delta_l}` that returns the raw error e
+for the output layer L and (S, N, n_l) arrays for the hidden layers that learn. The three-factor
+update (optimizer.py) is the same for all rules. Options are the function's keyword arguments and
+come from the rule's YAML file. What arrives at a hidden layer goes through `signals.settle(l,
+arriving)`, which `downward` sees to: a network of rates takes it as it is, one whose feedback
+neurons integrate (models/spiking.py) makes delta_l of it.
+
+All that is known of a rule stands in its `Rule`, and nowhere else: what its feedback looks like,
+which noise it wants, how its feedback learns, by which path its signals travel, how figures show
+it. Importing rules imports no network and no backend, so that figures can read them.
 """
 
 import importlib
 import importlib.util
-import inspect
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import entry_points
-from pathlib import Path
-from typing import NamedTuple
+from pathlib import Path as File
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from fa_cli.errors import UserError
+from fa_cli.layers import Layer
+from fa_cli.options import Option, options_of
 from fa_cli.registry import Registry, import_all
+from fa_cli.signals import Array, Deltas, Signals
+
+if TYPE_CHECKING:
+    from fa_cli.network import Network
+else:
+    Network = Any  # who reads results needs no networks to know what rules there are
 
 RULES = Registry("rule")
+Shapes = dict[int, tuple[int, int]]  # of B_l of one seed, by the hidden layer l that it feeds
+
+
+class Path(NamedTuple):
+    """How a rule carries the error to the hidden layers, as data.
+
+    delta_l = M_l s, where M_l is `through` and s is delta of the layer that `source` names, times
+    phi' of that layer where `passed` says so.
+    """
+
+    through: Literal["W^T", "W^+", "B", "L", None]  # L: one scalar loss; None: no signal is sent
+    source: Literal["above", "output"] = "above"
+    passed: bool | tuple[str, Any] = False  # or: where the option of that name has that value
+
+    def passes(self, options: Mapping[str, Any]) -> bool:
+        """Whether phi' travels along, given the rule's options."""
+        if isinstance(self.passed, bool):
+            return self.passed
+        option, value = self.passed
+        return options[option] == value
 
 
 class Rule(NamedTuple):
-    """A learning rule and what it needs."""
+    """A learning rule and all that is known of it."""
 
-    deltas: Callable
-    feedback: Callable[[Sequence[int]], dict]  # layer sizes -> shape of B_l by layer l
-    options: dict[str, type]  # keyword arguments that the rule's YAML file sets
-    noisy: bool
+    name: str
+    deltas: Callable[..., Deltas]
+    feedback: Callable[[Sequence[Layer]], Shapes]  # the matrices that it wants drawn
+    options: dict[str, Option]  # that its YAML file sets
+    noise: Callable[..., dict[int, float]] | None  # (depth, **options) -> sd of xi_l by layer
+    adapt: Callable[..., None] | None  # (net, signals, delta, rate, keep) changes net.feedback
+    path: Path | None  # None: as the function does it, by no path that could be drawn
+    label: str  # in legends
+    colour: str | None  # None: one that figures choose
+    line: str  # tells it apart in grey
 
 
-def no_feedback(sizes: Sequence[int]) -> dict:
+def no_feedback(layers: Sequence[Layer]) -> Shapes:
     """The rule has no feedback matrices of its own."""
     return {}
 
 
-def layer_by_layer(sizes: Sequence[int]) -> dict:
-    """B_l carries the signal of layer l+1 to layer l: (n_l, n_{l+1})."""
-    return {l: (sizes[l], sizes[l + 1]) for l in range(1, len(sizes) - 1)}
+def layer_by_layer(layers: Sequence[Layer]) -> Shapes:
+    """B_l carries the signal of layer l+1 to layer l, as W_l^T would: (n_l, n_{l+1}) if dense."""
+    return {l: layers[l].reverse_shape for l in range(1, len(layers))}
 
 
-def from_output(sizes: Sequence[int]) -> dict:
+def from_output(layers: Sequence[Layer]) -> Shapes:
     """B_l carries the error to layer l directly: (n_l, n_L)."""
-    return {l: (sizes[l], sizes[-1]) for l in range(1, len(sizes) - 1)}
+    return {l: (layers[l].inputs, layers[-1].outputs) for l in range(1, len(layers))}
 
 
-def rule(name: str, feedback: Callable[[Sequence[int]], dict] = no_feedback) -> Callable:
-    """Decorator that registers a learning rule under `name`, with the shapes of its feedback matrices."""
+def on_hidden(depth: int, sigma: float) -> dict[int, float]:
+    """Noise of one sd on every hidden layer."""
+    return dict.fromkeys(range(1, depth), sigma)
+
+
+def rule(
+    name: str,
+    feedback: Callable[[Sequence[Layer]], Shapes] = no_feedback,
+    noise: Callable[..., dict[int, float]] | None = None,
+    adapt: Callable[..., None] | None = None,
+    path: Path | None = None,
+    label: str | None = None,
+    colour: str | None = None,
+    line: str = "-",
+) -> Callable:
+    """Decorator that registers a learning rule under `name`, with all that is known of it.
+
+    A rule with noise takes `noise`, xi_l by layer, as its third argument.
+    """
 
     def register(deltas: Callable) -> Callable:
-        parameters = dict(list(inspect.signature(deltas).parameters.items())[2:])
-        noisy = parameters.pop("noise", None) is not None
-        options = {key: parameter.annotation for key, parameter in parameters.items()}
-        RULES[name] = Rule(deltas, feedback, options, noisy)
+        options = options_of(deltas, given=3 if noise else 2)
+        shown = label or name.replace("_", " ").capitalize()
+        RULES[name] = Rule(name, deltas, feedback, options, noise, adapt, path, shown, colour, line)
         return deltas
 
     return register
 
 
-def load_rules() -> None:
-    """Fill RULES: the files of this folder, the `fa_run.rules` entry points of installed packages, and FA_RULES.
+def downward(net: Network, signals: Signals, arriving: Callable[[int, Deltas], Array]) -> Deltas:
+    """The signals of all layers from the output down: delta_L is the error as it is.
 
-    FA_RULES lists module names or paths of .py files, separated as in PATH. Raises UserError for one that cannot be imported.
+    delta_l is what `arriving(l, delta)` says, given those of the layers above, once it has settled.
+    """
+    delta = {net.depth: signals.error}
+    for l in range(net.depth - 1, 0, -1):
+        delta[l] = signals.settle(l, arriving(l, delta))
+    return delta
+
+
+def load_rules() -> None:
+    """Fill RULES: this folder's files, `fa_run.rules` entry points of packages, and FA_RULES.
+
+    FA_RULES lists module names or paths of .py files, separated as in PATH. Raises UserError for
+    one that cannot be imported.
     """
     import_all(sys.modules[__name__])
     for point in entry_points(group="fa_run.rules"):
         point.load()
     for source in filter(None, os.environ.get("FA_RULES", "").split(os.pathsep)):
         try:
-            if source.endswith(".py"):
-                spec = importlib.util.spec_from_file_location(Path(source).stem, source)
-                spec.loader.exec_module(importlib.util.module_from_spec(spec))
-            else:
-                importlib.import_module(source)
+            import_source(source)
         except (ImportError, FileNotFoundError) as error:
             raise UserError(
                 f"FA_RULES={source}: {error}; give a module name or the path of a .py file"
             ) from None
+
+
+def import_source(source: str) -> None:
+    """Import a module by name, or the .py file at a path."""
+    if not source.endswith(".py"):
+        importlib.import_module(source)
+        return
+    spec = importlib.util.spec_from_file_location(File(source).stem, source)
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))

@@ -1,12 +1,17 @@
 """Feedback alignment in JAX: jit, vmap over seeds, scan over steps."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fa_cli.bench.workloads import Contender, Given, Workload
+
 jax.config.update("jax_enable_x64", True)
 
-PHI = {
+
+PHI = {  # phi, and its derivative as a function of h = phi(a)
     "linear": (lambda a: a, lambda h: 1.0),
     "logistic": (jax.nn.sigmoid, lambda h: h * (1 - h)),
     "tanh": (jnp.tanh, lambda h: 1 - h * h),
@@ -17,38 +22,41 @@ PHI = {
 }
 
 
-def contenders(work, start) -> dict:
+def contenders(work: Workload, start: Given) -> dict[str, Contender]:
     """One compiled program for all steps of all seeds; of rate networks."""
     if work.dynamics:
         return {}
-    (phi, slope), (phi_out, slope_out) = PHI[work.hidden], PHI[work.output]
-    depth = len(start.weights)
+    compiled = jax.jit(jax.vmap(trainer(work)))
+    shape = (work.seeds, work.steps, work.batch_size, -1)
+    examples = start.x.reshape(shape), start.target.reshape(shape)
+    arrays = jax.device_put((start.weights, start.feedback, *examples))
+
+    def train() -> list[np.ndarray]:
+        return [np.asarray(array) for array in compiled(*arrays)]
+
+    return {"JAX": train}
+
+
+def trainer(work: Workload) -> Callable:
+    """All steps of one seed."""
+    depth = len(work.sizes) - 1
+    units = [PHI[work.hidden]] * (depth - 1) + [PHI[work.output]]
 
     def train(weights, feedback, x, target):
         def step(w, example):
             x, target = example
             h = [x]
-            for l in range(depth):
-                h.append((phi_out if l == depth - 1 else phi)(h[l] @ w[l].T))
-            delta = target - h[-1]
-            d = delta * slope_out(h[-1])
-            changed = list(w)
-            for l in range(depth - 1, -1, -1):
+            for l, (phi, _) in enumerate(units):
+                h.append(phi(h[l] @ w[l].T))
+            delta, changed = target - h[-1], list(w)
+            for l in reversed(range(depth)):
+                _, slope = units[l]
+                d = delta * slope(h[l + 1])
                 changed[l] = work.keep * w[l] + work.rate * (d.T @ h[l])
                 if l:
                     delta = delta @ feedback[l - 1].T
-                    d = delta * slope(h[l])
             return changed, None
 
         return jax.lax.scan(step, weights, (x, target))[0]
 
-    compiled = jax.jit(jax.vmap(train))
-    shape = (work.seeds, work.steps, work.batch_size, -1)
-    arrays = jax.device_put(
-        (start.weights, start.feedback, start.x.reshape(shape), start.target.reshape(shape))
-    )
-
-    def run():
-        return [np.asarray(array) for array in compiled(*arrays)]
-
-    return {"JAX": run}
+    return train

@@ -1,7 +1,8 @@
-"""The loop of compiled.py as machine code, by Numba.
+"""The loop of this folder as machine code, by Numba.
 
-Plain loops over single numbers, in an order in which the compiler finds SIMD instructions: the innermost index runs along a row.
-`fastmath` lets it reorder sums; nan and infinity keep their meaning.
+Plain loops over single numbers, in an order in which the compiler finds SIMD instructions: the
+innermost index runs along a row. `fastmath` lets it reorder sums; nan and infinity keep their
+meaning.
 """
 
 from math import factorial
@@ -29,7 +30,10 @@ TAYLOR = tuple(1 / factorial(n) for n in range(13, -1, -1))
 
 @njit(**EXACT)
 def exp(x: float) -> float:
-    """e^x to the last bit or two for |x| < 700, in simple steps: e^x = 2^k e^r, |r| < ln(2) / 2, and a polynomial for e^r."""
+    """e^x to the last bit or two for |x| < 700, in simple steps.
+
+    e^x = 2^k e^r with |r| < ln(2) / 2, and a polynomial for e^r.
+    """
     shifted = x / (LN2_HIGH + LN2_LOW) + ROUND
     k = shifted - ROUND
     r = (x - k * LN2_HIGH) - k * LN2_LOW
@@ -50,7 +54,10 @@ def logistic(x: float) -> float:
 
 @njit(**FAST)
 def forward(h, weights, scale, biases, kind, out) -> None:
-    """out = phi(scale * h W + b) of a batch; inputs that are 0, as most pixels of a digit are, cost nothing."""
+    """out = phi(scale * h W + b) of a batch.
+
+    Inputs that are 0, as most pixels of a digit are, cost nothing.
+    """
     inputs, outputs = weights.shape
     for n in range(len(h)):
         for j in range(outputs):
@@ -117,6 +124,39 @@ def add(weights, d, h, rate) -> None:
 
 
 @njit(**FAST)
+def add_bias(biases, d, rate) -> None:
+    """b += rate * sum over the batch of d."""
+    for n in range(len(d)):
+        for j in range(len(biases)):
+            biases[j] += rate * d[n, j]
+
+
+@njit(**FAST)
+def show(inputs, first, h) -> None:
+    """h_0 of a batch."""
+    for n in range(len(h)):
+        for j in range(inputs.shape[1]):
+            h[n, j] = inputs[first + n, j]
+
+
+@njit(**FAST)
+def compare(targets, first, y, error) -> None:
+    """e = y* - y of a batch."""
+    for n in range(len(y)):
+        for j in range(targets.shape[1]):
+            error[n, j] = targets[first + n, j] - y[n, j]
+
+
+@njit(**FAST)
+def lowest_that_learns(learns) -> int:
+    """The lowest layer of weights that does."""
+    for l in range(len(learns)):
+        if learns[l]:
+            return l
+    return len(learns) - 1
+
+
+@njit(**FAST)
 def learn(
     x,
     target,
@@ -127,20 +167,22 @@ def learn(
     transposed,
     direct,
     passed,
-    hidden,
-    output,
+    units,
     learns,
     rates,
     keeps,
 ) -> None:
     """All steps of all seeds, in place.
 
-    x, target: (S or 1, T N, n), the batches of T steps one after the other. weights: (S, n_l, n_{l+1}), each W_l transposed. back: for
-    each hidden layer the matrices (S, n_l, ...) that carry the signal to it; `transposed` where they are W_l^T itself; `direct`
-    from the output; `passed` with phi'. learns: for each W_l. rates, keeps: (T,), eta and the factor by which weights decay. Rows of
-    weights, biases and back may end in zeros, which stay zeros.
+    x, target: (S or 1, T N, n), the batches of T steps one after the other. weights: (S, n_l,
+    n_{l+1}), each W_l transposed. back: for each hidden layer the matrices (S, n_l, ...) that carry
+    the signal to it; `transposed` where they are W_l^T itself; `direct` from the output; `passed`
+    with phi'. units: the kind of each layer above. learns: for each W_l. rates, keeps: (T,), eta
+    and the factor by which weights decay. Rows of weights, biases and back may end in zeros, which
+    stay zeros.
 
-    Decay is kept apart, W = scale * weights, and multiplied in at the end: what would change every weight at every step changes one number.
+    Decay is kept apart, W = scale * weights, and multiplied in at the end: what would change every
+    weight at every step changes one number.
     """
     depth, steps = len(weights), len(rates)
     count, widest = x.shape[1] // steps, x.shape[2]
@@ -148,49 +190,29 @@ def learn(
         widest = max(widest, w.shape[2])
     h = np.zeros((depth + 1, count, widest), x.dtype)
     delta, d = np.zeros_like(h), np.zeros_like(h)  # delta_l and delta_l * phi'(a_l)
-    scale, lowest = np.empty(depth), depth - 1  # the lowest layer of weights that learns
-    for l in range(depth):
-        if learns[depth - 1 - l]:
-            lowest = depth - 1 - l
+    scale, lowest = np.empty(depth), lowest_that_learns(learns)
     for s in range(len(weights[0])):
         inputs, targets = x[s % len(x)], target[s % len(target)]
         scale[:] = 1
         for t in range(steps):
-            for n in range(count):
-                for j in range(inputs.shape[1]):
-                    h[0, n, j] = inputs[t * count + n, j]
+            show(inputs, t * count, h[0])
             for l in range(depth):
-                forward(
-                    h[l],
-                    weights[l][s],
-                    scale[l],
-                    biases[l][s],
-                    output if l == depth - 1 else hidden,
-                    h[l + 1],
-                )
+                forward(h[l], weights[l][s], scale[l], biases[l][s], units[l], h[l + 1])
 
-            for n in range(count):
-                for j in range(targets.shape[1]):
-                    delta[depth, n, j] = targets[t * count + n, j] - h[depth, n, j]
-            times_slope(delta[depth], output, h[depth], targets.shape[1], d[depth])
+            compare(targets, t * count, h[depth], delta[depth])
+            times_slope(delta[depth], units[depth - 1], h[depth], targets.shape[1], d[depth])
             for l in range(depth - 1, lowest, -1):
                 source, matrix = depth if direct else l + 1, back[l - 1][s]
-                backward(
-                    (d if passed else delta)[source],
-                    matrix,
-                    scale[l] if transposed else 1.0,
-                    delta[l],
-                )
-                times_slope(delta[l], hidden, h[l], matrix.shape[0], d[l])
+                sent, factor = (d if passed else delta)[source], scale[l] if transposed else 1.0
+                backward(sent, matrix, factor, delta[l])
+                times_slope(delta[l], units[l - 1], h[l], matrix.shape[0], d[l])
 
             for l in range(lowest, depth):
                 if learns[l]:
                     scale[l] *= keeps[t]
                     add(weights[l][s], d[l + 1], h[l], rates[t] / scale[l])
                     if biased:
-                        for n in range(count):
-                            for j in range(biases[l].shape[1]):
-                                biases[l][s, j] += rates[t] * d[l + 1, n, j]
+                        add_bias(biases[l][s], d[l + 1], rates[t])
         for l in range(depth):
             if scale[l] != 1:
                 weights[l][s] *= x.dtype.type(scale[l])

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there (temporary file, fsync, rename), and folders that only one process writes to."""
+"""Files that are whole or not there, and folders that only one process writes to."""
 
 import fcntl
 import os
@@ -6,10 +6,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path` atomically, making its folder."""
+    """Write `content` to `path`, making its folder: temporary file, fsync, rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     try:
@@ -25,25 +26,23 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write `content` to `path` atomically, in UTF-8."""
+    """Write `content` to `path` in the same way, in UTF-8."""
     write_bytes(path, content.encode())
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[bool]:
-    """Whether this process is now the only one that writes to `folder`; the lock falls with the process, however it ends.
+    """Whether this process is now the only one that writes to `folder`.
 
-    Temporary files that a killed process left are removed.
+    The lock falls with the process, however it ends; temporary files of a killed one are removed.
     """
     path = folder / ".lock"
     while True:
         with open(path, "w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not lock(file, fcntl.LOCK_EX):
                 yield False
                 return
-            if not path.exists() or path.stat().st_ino != os.fstat(file.fileno()).st_ino:
+            if not is_at(file, path):
                 continue  # its owner has just ended and removed it
             try:
                 for stale in folder.glob(".*.tmp"):
@@ -58,9 +57,23 @@ def is_locked(folder: Path) -> bool:
     """Whether a process writes to `folder` now."""
     try:
         with open(folder / ".lock") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return not lock(file, fcntl.LOCK_SH)
     except FileNotFoundError:
         return False
+
+
+def lock(file: IO, kind: int) -> bool:
+    """Lock an open file, without waiting; False where another process has it."""
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
-        return True
-    return False
+        return False
+    return True
+
+
+def is_at(file: IO, path: Path) -> bool:
+    """Whether an open file is still the one at `path`."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,236 @@
+"""`fa-run report`: every claim of the paper, judged from the results on disk.
+
+It measures; it does not pass or fail.
+"""
+
+import base64
+import html
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import yaml
+from omegaconf import DictConfig
+from rich.table import Table
+
+from fa_cli import terminal
+from fa_cli.claims.judge import CRITERIA, Judgement
+from fa_cli.errors import UserError, suggest
+from fa_cli.results.files import write_text
+from fa_cli.results.reading import finished, load_run
+
+OF_CLAIM = ("id", "where", "claim", "paper")
+OF_JUDGEMENT = ("measured", "spread", "n", "test", "p", "verdict", "runs", "note")
+COLUMNS = (*OF_CLAIM, *OF_JUDGEMENT)
+COLOURS = {
+    "reproduced": "green",
+    "close": "yellow",
+    "not reproduced": "red",
+    "not run": "bright_black",
+}
+
+
+class Verdict(NamedTuple):
+    """A claim and what became of it."""
+
+    claim: Mapping  # its row of claims.yaml
+    word: str  # one of COLOURS
+    judgement: Judgement | None
+    n: int
+    note: str
+
+
+def write_report(cfg: DictConfig) -> None:
+    """Judge all claims and write report.csv, .md and .html; with `claim=ID` tell all of that one.
+
+    Raises UserError where there is no such folder of results, or no such claim.
+    """
+    results, claims = Path(cfg.results), read_claims()
+    if not results.is_dir():
+        told = "no such folder; type `fa-run +sweep=fig2` to make results, or results=DIR"
+        raise UserError(f"results={results}: {told}")
+    if cfg.claim is not None:
+        tell_claim(judge_claim(find_claim(cfg.claim, claims), results))
+        return
+    verdicts = [judge_claim(claim, results) for claim in claims]
+    table = pd.DataFrame(map(as_row, verdicts), columns=COLUMNS)
+    write_text(results / "report.csv", table.to_csv(index=False))
+    write_text(results / "report.md", markdown(verdicts, table))
+    write_text(results / "report.html", page(verdicts, results))
+    terminal.tables.print(on_terminal(table))
+    files = [f"{results / 'report'}.{suffix}" for suffix in ("html", "md", "csv")]
+    terminal.out.print(f"{counts(verdicts)}\n{'  '.join(files)}")
+
+
+def read_claims() -> list[dict]:
+    """The rows of claims.yaml."""
+    return yaml.safe_load((Path(__file__).parent / "claims.yaml").read_text())
+
+
+def find_claim(name: str, claims: Sequence[dict]) -> dict:
+    """The claim of this id; raises UserError where there is none."""
+    known = {claim["id"]: claim for claim in claims}
+    if name not in known:
+        raise UserError(f"no claim is called {name!r}: {suggest(str(name), known)}")
+    return known[name]
+
+
+def judge_claim(claim: Mapping, results: Path) -> Verdict:
+    """Judge one claim from the runs in a folder.
+
+    One whose runs are missing, damaged or too few is `not run`, with the reason in its note.
+    """
+    command, note = claim["command"], claim.get("note", "")
+    missing = [run for run in claim["runs"].values() if not finished(results / run)]
+    if missing:
+        told = f"no finished result in {', '.join(missing)}"
+        return Verdict(claim, "not run", None, 0, f"{told}: {command}")
+    try:
+        runs = {name: load_run(results / run) for name, run in claim["runs"].items()}
+        with np.errstate(all="ignore"):
+            judgement = CRITERIA.find(claim["criterion"])(runs, **claim.get("parameters", {}))
+    except (UserError, KeyError, IndexError, ValueError, OSError) as error:
+        told = f"results cannot be judged ({str(error).strip() or type(error).__name__})"
+        return Verdict(claim, "not run", None, 0, f"{told}: {command}")
+    n = min(run.metrics["seed"].nunique() for run in runs.values())
+    if n < claim["n"]:
+        so_far = "would meet" if judgement.met else "does not meet"
+        told = f"n = {n} of {claim['n']}; {so_far} the criterion so far: {command}"
+        return Verdict(claim, "not run", judgement, n, f"{told}. {note}".rstrip(". "))
+    word = "close" if judgement.close else "not reproduced"
+    return Verdict(claim, "reproduced" if judgement.met else word, judgement, n, note)
+
+
+def as_row(verdict: Verdict) -> dict:
+    """A verdict as a row of report.csv, by COLUMNS."""
+    row = dict.fromkeys(COLUMNS, "")
+    row |= {key: verdict.claim[key] for key in OF_CLAIM}
+    row |= measured(verdict.judgement) if verdict.judgement else {}
+    row |= {"n": verdict.n or "", "verdict": verdict.word, "note": verdict.note}
+    return row | {"runs": " ".join(verdict.claim["runs"].values())}
+
+
+def measured(judgement: Judgement) -> dict[str, str]:
+    """The cells of a row that tell what was measured: mean and s.d. of the first numbers, test."""
+    values = next(iter(judgement.numbers.values())).astype(float)
+    has_spread = values.size > 1 and np.isfinite(values).all()
+    return {
+        "measured": f"{values.mean():.4g}" if values.size else "",
+        "spread": f"{values.std(ddof=1):.2g}" if has_spread else "",
+        "test": judgement.test,
+        "p": "" if judgement.p is None else f"{judgement.p:.2g}",
+    }
+
+
+def counts(verdicts: Sequence[Verdict]) -> str:
+    """How many claims have which verdict."""
+    found = Counter(verdict.word for verdict in verdicts)
+    return ", ".join(f"{found[word]} {word}" for word in COLOURS)
+
+
+# ---- on the terminal ----------------------------------------------------------------------------
+
+
+def on_terminal(table: pd.DataFrame) -> Table:
+    """The report as a table with coloured verdicts."""
+    shown = Table(box=None, pad_edge=False)
+    for heading in ("id", "claim", "paper", "measured", "n", "verdict"):
+        shown.add_column(heading, no_wrap=heading != "claim")
+    for row in table.itertuples():
+        found = f"{row.measured} ± {row.spread}" if row.spread else row.measured
+        verdict = f"[{COLOURS[row.verdict]}]{row.verdict}[/]"
+        shown.add_row(row.id, row.claim, row.paper, found, str(row.n), verdict)
+    return shown
+
+
+def tell_claim(verdict: Verdict) -> None:
+    """One claim in full: every seed's numbers, the test, and the command that makes its runs."""
+    claim, judgement, say = verdict.claim, verdict.judgement, terminal.out.print
+    say(f"{claim['id']}  {claim['claim']}  ({claim['where']}; paper: {claim['paper']})")
+    say(f"verdict: {verdict.word}")
+    if judgement:
+        p = "" if judgement.p is None else f"; p = {judgement.p:.3g}"
+        say(f"criterion: {judgement.test}{p}")
+        for name, values in judgement.numbers.items():
+            listed = " ".join(f"{value:.4g}" for value in values[:100])
+            more = " ..." if len(values) > 100 else ""
+            say(f"{name}: mean {values.mean():.4g}, n = {len(values)}: {listed}{more}")
+    say(f"runs: {', '.join(claim['runs'].values())}")
+    say(f"command: {claim['command']}")
+    if verdict.note:
+        say(f"note: {verdict.note}")
+
+
+# ---- as files -----------------------------------------------------------------------------------
+
+TITLE = "What of the paper was reproduced"
+STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; max-width: 1100px; margin: 2em auto; \
+padding: 0 1em; color: #222 }
+table { border-collapse: collapse; width: 100% }
+td, th { text-align: left; padding: .3em .6em; border-bottom: 1px solid #ddd; vertical-align: top }
+img { max-width: 100% } .provenance { color: #666; font-size: 12px } code { background: #f3f3f3 }
+.reproduced { color: #1a7f37; font-weight: 600 } .close { color: #9a6700; font-weight: 600 }
+.not-reproduced { color: #b3261e; font-weight: 600 } .not-run { color: #888 }
+"""
+
+
+def markdown(verdicts: Sequence[Verdict], table: pd.DataFrame) -> str:
+    """The report as a Markdown table."""
+    lines = [f"# {TITLE}", "", f"{counts(verdicts)}.", ""]
+    lines += [f"| {' | '.join(COLUMNS)} |", "| --- " * len(COLUMNS) + "|"]
+    for row in table.itertuples(index=False):
+        cells = [str(value).replace("|", "\\|") for value in row]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def page(verdicts: Sequence[Verdict], results: Path) -> str:
+    """The report as one HTML file that needs nothing else: figures beside their claims."""
+    head = "<!doctype html><html lang=en><meta charset=utf-8><title>fa-run report</title>"
+    parts = [f"{head}<style>{STYLE}</style>", f"<h1>{TITLE}</h1><p>{counts(verdicts)}.</p>"]
+    for figure in dict.fromkeys(verdict.claim.get("figure") for verdict in verdicts):
+        group = [verdict for verdict in verdicts if verdict.claim.get("figure") == figure]
+        places = dict.fromkeys(verdict.claim["where"] for verdict in group)
+        parts.append(f"<h2>{html.escape(figure or ', '.join(places))}</h2>")
+        picture = results / "figures" / f"{figure}.png"
+        if picture.exists():
+            data = base64.b64encode(picture.read_bytes()).decode()
+            parts.append(f'<img alt="{figure}" src="data:image/png;base64,{data}">')
+        parts.append("<table><tr><th>claim<th>paper<th>measured<th>n<th>verdict</tr>")
+        parts += [html_row(verdict, results) for verdict in group]
+        parts.append("</table>")
+    return "\n".join(parts) + "</html>\n"
+
+
+def html_row(verdict: Verdict, results: Path) -> str:
+    """A claim's row, with its test, note and the runs behind it."""
+    cells = {key: html.escape(str(value)) for key, value in as_row(verdict).items()}
+    found = f"{cells['measured']} ± {cells['spread']}" if cells["spread"] else cells["measured"]
+    p = f"; p = {cells['p']}" if cells["p"] else ""
+    origins = [provenance(results / run) for run in verdict.claim["runs"].values()]
+    below = "<br>".join(filter(None, [f"{cells['test']}{p}", cells["note"], *origins]))
+    kind = verdict.word.replace(" ", "-")
+    return (
+        f"<tr><td><b>{cells['id']}</b> {cells['claim']}<div class=provenance>{below}</div>"
+        f"<td>{cells['paper']}<td>{found}<td>{cells['n']}<td class={kind}>{verdict.word}</tr>"
+    )
+
+
+def provenance(folder: Path) -> str:
+    """Where a run's results came from: folder, commit, versions, device, time.
+
+    Empty if there is no manifest, or a damaged one.
+    """
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        commit = (manifest.get("commit") or "no commit")[:10]
+        numpy = manifest.get("versions", {}).get("numpy")
+    except (OSError, ValueError, AttributeError, TypeError):
+        return ""
+    made_by = f"numpy {numpy}, {manifest.get('device')}, {manifest.get('seconds')} s"
+    return html.escape(f"{folder.parent.name}/{folder.name}: commit {commit}, {made_by}")

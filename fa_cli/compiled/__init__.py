@@ -1,0 +1,106 @@
+"""The loop of train.py without Python in it, for small layers and for online learning.
+
+There Python would take most of the time. The same updates as the plain loop, which defines them,
+but for the order of sums: each core takes some of the seeds, one after the other, through all steps
+of a stretch. It takes what is plain: a rate network of dense layers without absent synapses or
+momentum, and a rule whose `path` says all of it. Whatever is new is not plain until it says so.
+`backend.compiled=false` switches it off.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fa_cli.backend import HEAVY
+from fa_cli.data import Data
+from fa_cli.layers.dense import transpose
+from fa_cli.network import Network
+from fa_cli.rules import Path, Rule
+from fa_cli.schema import RunConfig
+from fa_cli.signals import Array
+from fa_cli.units import ACTIVATIONS
+
+if TYPE_CHECKING:
+    from fa_cli.train import Phase
+
+FEW_EXAMPLES = 20  # in a batch, above which BLAS is faster
+LONG = 5000  # steps of a phase from which Numba is worth its import
+SHORT = 10  # steps between two measurements below which the plain loop is as fast
+
+NUMBERED = ("linear", "logistic", "tanh", "relu", "piecewise_linear")  # as in kernel.py
+UNITS = [ACTIVATIONS[name] for name in NUMBERED]
+THROUGH = ("W^T", "B", None)  # what a path may lead through
+
+
+def covers(config: RunConfig, net: Network, phase: "Phase") -> bool:
+    """Whether this loop knows all of a phase and is the faster way; the config alone decides."""
+    known = follows(phase.rule) and net.plain and all(unit in UNITS for unit in net.units)
+    size = config.batch_size
+    small = size == 1 or (size <= FEW_EXAMPLES and size * net.largest < HEAVY)
+    long = phase.stop - phase.start >= LONG
+    return net.backend.compiled and known and small and long and not config.optimizer.momentum
+
+
+def follows(rule: Rule) -> bool:
+    """Whether a rule's path says all that it does."""
+    return rule.path is not None and rule.path.through in THROUGH and not (rule.adapt or rule.noise)
+
+
+def learn(
+    net: Network, data: Data, phase: "Phase", steps: range, rates: np.ndarray, keeps: np.ndarray
+) -> None:
+    """As `learn` of train.py."""
+    from fa_cli.compiled import kernel  # Numba takes a while to import
+
+    path, last = phase.rule.path, net.depth - 1
+    sent = path.through is not None
+    learns = [l not in phase.frozen and (sent or l == last) for l in range(net.depth)]
+    direct, passed = path.source == "output", path.passes(phase.options)
+    units = np.array([UNITS.index(unit) for unit in net.units])
+
+    def learn_part(part: slice) -> None:
+        some, batch = net.of(part), data.batch(steps.start, len(steps), part)
+        weights = tuple(widened(transpose(w)) for w in some.weights)
+        biases = wide_biases(some, weights)
+        back = wide_feedback(some, path, weights)
+        kernel.learn(
+            *(np.ascontiguousarray(array) for array in (batch.x, batch.target)),
+            *(weights, biases, net.biases is not None),
+            *(back, path.through != "B", direct, passed),
+            *(units, np.array(learns), rates, keeps),
+        )
+        for l, size in enumerate(net.sizes[1:]):
+            some.weights[l][...] = transpose(weights[l][..., :size])
+            if some.biases:
+                some.biases[l][...] = biases[l][:, :size]
+
+    cores = min(net.backend.threads, len(net.seeds))
+    bounds = [round(k * len(net.seeds) / cores) for k in range(cores + 1)]
+    net.backend.map(learn_part, [slice(*pair) for pair in pairwise(bounds)])
+
+
+def wide_biases(net: Network, weights: Sequence[Array]) -> tuple[Array, ...]:
+    """Each b_l widened; zeros where the network has none."""
+    if net.biases:
+        return tuple(map(widened, net.biases))
+    return tuple(np.zeros(w[:, 0].shape, w.dtype) for w in weights)
+
+
+def wide_feedback(net: Network, path: Path, weights: Sequence[Array]) -> tuple[Array, ...]:
+    """What carries signals to each hidden layer; anything of the right kind where there is none."""
+    if path.through != "B":
+        return weights[1:] or weights
+    return tuple(widened(net.feedback[l]) for l in range(1, net.depth)) or weights
+
+
+def widened(array: np.ndarray) -> np.ndarray:
+    """A copy with zeros at the end of each row, up to a multiple of 16 elements.
+
+    SIMD instructions take such rows without a rest.
+    """
+    *lead, width = array.shape
+    wide = np.zeros((*lead, -(-width // 16) * 16), array.dtype)
+    wide[..., :width] = array
+    return wide

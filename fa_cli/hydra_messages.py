@@ -1,0 +1,108 @@
+"""What Hydra and OmegaConf complain of, in one line of this project: a table of patterns."""
+
+import re
+from collections.abc import Callable
+
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+
+from fa_cli.errors import suggest
+
+EXTRAS = {  # launchers and sweepers, with the extras of this package that bring them
+    "joblib": "joblib",
+    "submitit_local": "slurm",
+    "submitit_slurm": "slurm",
+    "ray": "ray",
+    "optuna": "optuna",
+}
+TYPES = {"integer": "a whole number", "float": "a number", "bool": "true or false"}
+TYPES["boolean"] = TYPES["bool"]
+GROUPS = "`fa-run --help` lists the names"
+
+
+def not_found(text: str, group: str, name: str) -> str:
+    """A group has no such option."""
+    if name in EXTRAS:
+        return f"{group}={name} needs a plugin: type `pip install 'fa-run[{EXTRAS[name]}]'`"
+    options = re.findall(r"^\t(\w+)$", text, re.MULTILINE)
+    return f"no {group} is called {name!r}: {suggest(name, options)}"
+
+
+def no_plugin(text: str, name: str) -> str:
+    """A launcher or sweeper is named whose package is not there."""
+    return (
+        f"the plugin of {name} is not installed: "
+        "type `pip install 'fa-run[joblib,slurm,ray,optuna]'`, or one of these"
+    )
+
+
+def no_override(text: str, key: str) -> str:
+    """A key or a group that is not there to be replaced."""
+    if "No match in the defaults list" in text:
+        return f"{key} is added, not replaced: type +{key}=NAME"
+    from fa_cli.config import known_keys
+
+    return f"no key is called {key}: {suggest(key, known_keys())}"
+
+
+def group_of_null(text: str) -> str:
+    """model=null."""
+    return f"a group cannot be null: type GROUP=NAME, such as model=linear; {GROUPS}"
+
+
+PATTERNS: list[tuple[str, Callable[..., str]]] = [  # in a message; (message, *groups) -> the line
+    (r"Could not find '(?:(.+)/)?(.+)'", not_found),
+    (r"Unknown plugin class : '(.+)'", no_plugin),
+    (r"Could not override '([^']+)'", no_override),
+    (
+        r"Multiple values for ([\w/]+)",
+        lambda text, key: f"{key} has a value already: type {key}=NAME without the +",
+    ),
+    (r"Config group override", group_of_null),
+    (
+        r"Missing mandatory value: (\w+)\.name",  # ~rule
+        lambda text, group: f"the run has no {group}: type {group}=NAME; {GROUPS}",
+    ),
+    (
+        r"Ambiguous value for argument '(.*)'",
+        lambda text, word: (
+            f"{word}: several values: add -m to run them all, or write a list as [a,b]"
+        ),
+    ),
+]
+
+
+def of_hydra(error: BaseException) -> bool:
+    """Whether Hydra or OmegaConf complains of what a person wrote."""
+    told = ("Config group override", "Unknown plugin class")
+    known = isinstance(error, HydraException | OmegaConfBaseException)
+    return known or any(text in str(error) for text in told)
+
+
+def in_one_line(error: BaseException) -> str:
+    """The line for a command line that Hydra could not compose."""
+    text = str(error)
+    if isinstance(error, OverrideParseException):
+        return (
+            f"cannot read {error.override!r}: expected key=value, "
+            "in quotes where the value has brackets, commas or spaces"
+        )
+    for pattern, line in PATTERNS:
+        if found := re.search(pattern, text):
+            return line(text, *found.groups())
+    return "; ".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def of_a_value(error: OmegaConfBaseException) -> str:
+    """The line for what OmegaConf found wrong in a value or a key of a config."""
+    key = error.full_key or ""
+    if isinstance(error, ConfigKeyError):
+        from fa_cli.config import known_keys
+
+        return f"no key is called {key}: {suggest(key, known_keys())}"
+    first = str(error).splitlines()[0]
+    pattern = r"Value '(.*)' of type '.*' (?:could not be converted to|is not a.*?) (\w+)"
+    if found := re.match(pattern, first):
+        value, kind = found.groups()
+        return f"{key}={value}: expected {TYPES.get(kind.lower(), kind)}"
+    return f"{key}: {first}" if key else first

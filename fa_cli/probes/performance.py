@@ -1,0 +1,33 @@
+"""How well a network does on the held-out examples."""
+
+from fa_cli.probes import METRICS, Columns, View
+
+
+@METRICS.register("loss")
+def loss(view: View) -> Columns:
+    """L = e^T e / 2, mean over the held-out examples."""
+    held = view.performance
+    return {"loss": held["squared"] / held["count"] / 2}
+
+
+@METRICS.register("nse")
+def nse(view: View) -> Columns:
+    """Squared error over that of predicting the sample mean.
+
+    Paper, Methods, "Normalized squared error", eq. (2)-(4).
+    """
+    held = view.performance
+    variation = view.xp.where(held["variation"] > 0, held["variation"], float("nan"))
+    return {"nse": held["squared"] / variation}
+
+
+@METRICS.register("test_error")
+def test_error(view: View) -> Columns:
+    """Percent of held-out examples whose largest output is not their class.
+
+    The column is `validation_error` where those are a validation set.
+    """
+    held = view.performance
+    if not held["classes"]:
+        return {}
+    return {f"{view.data.heldout_name}_error": 100 * held["wrong"] / held["count"]}

@@ -1,0 +1,74 @@
+"""The formats of results: tables as CSV, arrays as .npz, and what damage looks like."""
+
+import io
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fa_cli.errors import UserError
+
+INDEX = ["seed", "step", "epoch", "examples", "phase"]  # columns of metrics.csv before the metrics
+LARGEST = 4 << 30  # bytes of a .npz file when unpacked
+DAMAGE = (  # what reading a damaged file raises
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,
+)
+
+
+def csv(table: pd.DataFrame) -> str:
+    """A table as CSV: plain decimals that read back to the same value, nothing for nan."""
+    lines = zip(*(plain(table[name]) for name in table.columns), strict=True)
+    return "\n".join([",".join(table.columns), *map(",".join, lines)]) + "\n"
+
+
+def plain(column: pd.Series) -> list[str]:
+    """The values of a column as text."""
+    if column.dtype.kind == "f":
+        return [decimal(value) for value in column.to_numpy()]
+    return [str(value) for value in column]
+
+
+def decimal(value: float) -> str:
+    """A number without exponent; nothing for nan."""
+    return "" if np.isnan(value) else np.format_float_positional(value, trim="-")
+
+
+def summarise(table: pd.DataFrame) -> pd.DataFrame:
+    """Final values over the seeds that came to the end: metric,mean,sd,median,min,max,n."""
+    final = table[table["step"] == table["step"].max()].drop(columns=INDEX)
+    columns = {"mean": "mean", "sd": "std", "median": "median", "min": "min", "max": "max"}
+    rows = []
+    for metric, values in final.items():
+        found = {name: getattr(values, function)() for name, function in columns.items()}
+        rows.append({"metric": metric, **found, "n": values.count()})
+    return pd.DataFrame(rows, columns=["metric", *columns, "n"])
+
+
+def npz(arrays: Mapping[str, np.ndarray], compress: bool = True) -> bytes:
+    """Arrays as the bytes of a .npz file."""
+    file = io.BytesIO()
+    (np.savez_compressed if compress else np.savez)(file, **arrays)
+    return file.getvalue()
+
+
+def read_npz(path: Path) -> np.lib.npyio.NpzFile:
+    """Open a .npz file; raises UserError if it is not whole."""
+    try:
+        stored = np.load(path, allow_pickle=False)
+        if not isinstance(stored, np.lib.npyio.NpzFile):
+            raise ValueError("no .npz file")
+        if sum(entry.file_size for entry in stored.zip.infolist()) > LARGEST:
+            raise ValueError("it unpacks to more than 4 GiB")
+        return stored
+    except DAMAGE as error:
+        raise UserError(f"{path} is damaged ({error}): delete it and run again") from None

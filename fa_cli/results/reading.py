@@ -1,0 +1,136 @@
+"""Finished runs, read back from their folders as pandas tables."""
+
+import io
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from fa_cli.errors import UserError
+from fa_cli.results.formats import DAMAGE, INDEX, read_npz, summarise
+from fa_cli.results.identity import Identity, flat
+
+
+class Run(NamedTuple):
+    """A finished run."""
+
+    folder: Path
+    config: dict
+    metrics: pd.DataFrame  # metrics.csv: a row for each seed and step
+    arrays: Mapping[str, np.ndarray]  # arrays.npz
+
+    @property
+    def rule(self) -> str:
+        """The name of its learning rule."""
+        return self.config["rule"]["name"]
+
+
+class Results(NamedTuple):
+    """Finished runs as tables, told apart by columns: experiment, run, and keys that differ."""
+
+    metrics: pd.DataFrame  # metrics.csv of all runs, one below the other
+    summary: pd.DataFrame  # summary.csv of all runs: mean, sd, .. over seeds at the end
+    runs: list[Run]  # one by one, with their configs and arrays
+
+
+def load_below(folder: Path) -> Results:
+    """All finished runs in a folder or below it; raises UserError where there are none."""
+    return together(load_run(found.parent) for found in sorted(folder.rglob("done")))
+
+
+def together(runs: Iterable[Run]) -> Results:
+    """Runs as one; raises UserError where there are none."""
+    runs = list(runs)
+    if not runs:
+        raise UserError("no finished run there: type `fa-run +sweep=fig2` to make some")
+    configs = pd.DataFrame([labels(run.config) for run in runs])
+    differing = configs.loc[:, configs.nunique(dropna=False) > 1].to_dict("records")
+    metrics, summaries = [], []
+    for run, values in zip(runs, differing, strict=True):
+        place = run.folder.resolve()
+        columns = {"experiment": place.parent.name, "run": place.name, **values}
+        metrics.append(labelled(run.metrics, columns))
+        summaries.append(labelled(summarise(run.metrics), columns))
+    tables = (pd.concat(parts, ignore_index=True) for parts in (metrics, summaries))
+    return Results(*tables, runs)
+
+
+def labelled(table: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """A table with columns of one value each before its own."""
+    return pd.concat([pd.DataFrame([columns] * len(table), index=table.index), table], axis=1)
+
+
+def labels(config: Mapping) -> dict[str, Any]:
+    """The values of a config by dotted key: lists as text, a group's `name` under the group's."""
+    values = {}
+    for key, value in flat(config).items():
+        values[key.removesuffix(".name")] = json.dumps(value) if isinstance(value, list) else value
+    return values
+
+
+def finished(folder: Path, identity: Identity | None = None) -> bool:
+    """Whether `folder` holds a finished run; raises UserError where it is not of that identity."""
+    if not (folder / "done").exists():
+        return False
+    if identity is None:
+        return True
+    try:
+        found = identity.difference(yaml.safe_load((folder / "config.yaml").read_text()))
+    except (*DAMAGE, AttributeError, yaml.YAMLError) as error:
+        raise damaged(folder, error) from None
+    if found:
+        raise UserError(
+            f"{folder} holds results of another config ({found}): "
+            "type outputs=DIR to keep them, or resume=false"
+        )
+    return True
+
+
+def damaged(folder: Path, error: BaseException) -> UserError:
+    """What is told of a run that cannot be read."""
+    told = " ".join(str(error).split())
+    return UserError(f"{folder} is damaged ({told}): run it again with resume=false")
+
+
+def load_run(folder: Path) -> Run:
+    """Read a finished run; raises UserError if it is not finished or damaged."""
+    if not finished(folder):
+        raise UserError(f"{folder} holds no finished run (no file `done`): run it again")
+    try:
+        arrays = {}
+        if (folder / "arrays.npz").exists():
+            with read_npz(folder / "arrays.npz") as stored:
+                arrays = {key: stored[key] for key in stored.files}
+        return Run(folder, read_config(folder), read_metrics(folder), arrays)
+    except (*DAMAGE, yaml.YAMLError) as error:
+        raise damaged(folder, error) from None
+
+
+def load_runs(folder: Path) -> list[Run]:
+    """The finished runs in the subfolders of an experiment's folder."""
+    return [load_run(done.parent) for done in sorted(folder.glob("*/done"))]
+
+
+def read_config(folder: Path) -> dict:
+    """A run's config.yaml; raises one of DAMAGE or a YAMLError for what is none."""
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    rule = config.get("rule") if isinstance(config, dict) else None
+    if not isinstance(rule, dict) or not isinstance(rule.get("name"), str):
+        raise ValueError("config.yaml is not the config of a run")
+    return config
+
+
+def read_metrics(folder: Path) -> pd.DataFrame:
+    """A run's metrics.csv; raises one of DAMAGE for what is none."""
+    text = (folder / "metrics.csv").read_text()
+    if not text.endswith("\n"):
+        raise ValueError("metrics.csv ends in the middle of a row")
+    metrics = pd.read_csv(io.StringIO(text))
+    numbers = all(values.dtype.kind in "if" for _, values in metrics.items())
+    if not {*INDEX} <= {*metrics} or metrics.empty or not numbers:
+        raise ValueError(f"metrics.csv is no table of numbers with the columns {','.join(INDEX)}")
+    return metrics

@@ -1,0 +1,191 @@
+"""What one run measures and keeps: in memory until it is finished, in its checkpoint until then."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from fa_cli.errors import Stopped, UserError, complain
+from fa_cli.results.audit import Audit
+from fa_cli.results.checkpoint import fill, read_checkpoint, write_checkpoint
+from fa_cli.results.files import write_bytes, write_text
+from fa_cli.results.formats import DAMAGE, csv, npz, summarise
+from fa_cli.results.identity import Identity
+from fa_cli.results.rows import Rows
+from fa_cli.schema import RunConfig
+from fa_cli.terminal import Progress
+
+State = Mapping[str, Any]  # all that training changes, device arrays by name
+
+
+class Recorder:
+    """The record of one run; its parts are rows.py, audit.py and checkpoint.py."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        folder: Path,
+        identity: Identity,
+        seeds: Sequence[int],
+        stop: int,
+        steps_per_epoch: int | None,
+        backend: Any,
+    ):
+        self.config, self.folder, self.identity, self.backend = config, folder, identity, backend
+        self.stop, self.steps_per_epoch = stop, steps_per_epoch
+        self.every = config.record.every or steps_per_epoch or max(200, stop // 100)
+        self.rows = Rows(seeds)
+        self.audit = Audit(min(config.record.audit, stop), backend.to_host)
+        self.progress = Progress(stop)
+        self.seconds, self.started, self.saved = 0.0, time.monotonic(), time.monotonic()
+
+    # ---- while it trains -------------------------------------------------------------------------
+
+    def stretches(self, start: int, stop: int, sources: Sequence) -> Iterator[tuple[int, int]]:
+        """The steps start .. stop - 1 in stretches (first, past the last), shown as progress.
+
+        For a stretch all sources have examples at hand. Before it something may be measured or
+        saved, within it not; audited updates are stretches of their own.
+        """
+        with self.progress:
+            while start < stop:
+                alone = start < self.config.record.audit
+                due = start + 1 if alone else (start // self.every + 1) * self.every
+                end = min(stop, due, *(source.prepare(start) for source in sources))
+                yield start, end
+                start = end
+                self.progress.show(start)
+
+    def due(self, step: int) -> bool:
+        """Whether a row of metrics.csv is to be measured before this step."""
+        return step % self.every == 0
+
+    def add(self, step: int, phase: int, metrics: Mapping[str, np.ndarray]) -> None:
+        """Keep what was measured before update `step`; column -> (S,), or (S, n_l) of units."""
+        self.rows.add(step, phase, metrics)
+        self.progress.tell(step, metrics)
+
+    def end(self, step: int, diverged: np.ndarray, first: Sequence[str]) -> None:
+        """Some seeds (S, of bool) had diverged before update `step`, `first` in these parameters.
+
+        Their rows end here, and the person is told. Raises UserError when no seed is left.
+        """
+        new = self.rows.end(step, diverged)
+        if not len(new):
+            return
+        names = ", ".join(str(self.rows.seeds[s]) for s in new)
+        rate = f"optimizer.learning_rate={self.config.optimizer.learning_rate:g}"
+        text = (
+            f"seed{'s' if len(new) > 1 else ''} {names} diverged before step {step}, "
+            f"first in {first[new[0]]}, with {rate}: type a smaller one"
+        )
+        if np.isfinite(self.rows.ended).all():
+            raise UserError(text)
+        complain(f"{text}; the other seeds go on")
+
+    def elapsed(self) -> float:
+        """Seconds of training so far, earlier stretches included."""
+        return self.seconds + time.monotonic() - self.started
+
+    # ---- the checkpoint --------------------------------------------------------------------------
+
+    def must_save(self) -> bool:
+        """Whether it is time for a checkpoint."""
+        wait = self.config.record.checkpoint_seconds
+        return bool(self.progress.interrupted) or time.monotonic() - self.saved > wait
+
+    def save(self, step: int, state: State) -> None:
+        """Write the state before update `step`; raises Stopped after that if a signal asked for it.
+
+        Where the checkpoint cannot be written, training goes on: the disk may have room again when
+        it counts.
+        """
+        arrays = {f"state/{name}": self.backend.to_host(array) for name, array in state.items()}
+        arrays |= {**self.rows.stored(), **self.audit.stored(), "seconds": np.array(self.elapsed())}
+        self.saved = time.monotonic()
+        try:
+            write_checkpoint(self.folder / "checkpoint.npz", step, self.identity, arrays)
+        except OSError as error:
+            if self.progress.interrupted:
+                raise
+            complain(f"no checkpoint before step {step} ({error.strerror}); training goes on")
+        if self.progress.interrupted:
+            text = f"stopped before step {step} of {self.stop}; the same command goes on from there"
+            raise Stopped(text, self.progress.interrupted)
+
+    def restore(self, state: State) -> int:
+        """Fill `state` from the run's checkpoint and return its step; 0 if there is none.
+
+        From here on the folder is this run's. Raises UserError for a damaged checkpoint, and for
+        that of another run or of another version of fa-run.
+        """
+        path, step = self.folder / "checkpoint.npz", 0
+        if self.config.resume and path.exists():
+            try:
+                step = self.take_over(read_checkpoint(path, self.identity), state)
+            except (*DAMAGE, MemoryError) as error:
+                raise UserError(f"{path} is damaged ({error}): delete it and run again") from None
+        if not (self.folder / "done").exists():
+            write_bytes(self.folder / "config.yaml", self.config_text())
+        return step
+
+    def take_over(self, stored: Mapping[str, np.ndarray], state: State) -> int:
+        """Go on from what a checkpoint holds; returns its step."""
+        step = int(stored["step"])
+        if not 0 <= step <= self.stop:
+            raise ValueError("its parts do not fit together")
+        fill(state, stored, self.backend)
+        self.rows.restore(stored, step)
+        self.audit.restore(stored)
+        self.seconds = float(stored["seconds"])
+        return step
+
+    # ---- the end ---------------------------------------------------------------------------------
+
+    def config_text(self) -> bytes:
+        """config.yaml: the run, every key with its value."""
+        return yaml.safe_dump(dict(self.identity.values), sort_keys=False).encode()
+
+    def fail(self, error: UserError) -> None:
+        """Leave a note why the run ended, unless the folder holds results."""
+        if not (self.folder / "done").exists():
+            write_text(self.folder / "failed", f"{error}\n")
+
+    def finish(
+        self, arrays: Mapping[str, np.ndarray], composed: Mapping[str, str], manifest: Mapping
+    ) -> pd.DataFrame:
+        """Write the finished run and return its summary; `composed` are the texts of .hydra/."""
+        table = self.rows.table(self.steps_per_epoch, self.config.batch_size)
+        arrays = {**arrays, **self.rows.unit_arrays()}
+        results = {
+            "metrics.csv": csv(table).encode(),
+            "summary.csv": csv(summarise(table)).encode(),
+        }
+        if arrays:
+            results["arrays.npz"] = npz(arrays)
+        if self.audit.arrays:
+            results["audit.npz"] = npz(self.audit.arrays)
+        results |= {f".hydra/{name}": text.encode() for name, text in composed.items()}
+        results["config.yaml"] = self.config_text()
+        results["manifest.json"] = json.dumps(self.timed(manifest), indent=2).encode() + b"\n"
+        (self.folder / "done").unlink(missing_ok=True)
+        for name, content in results.items():
+            write_bytes(self.folder / name, content)
+        for stale in {"arrays.npz", "audit.npz", "failed"} - set(results):
+            (self.folder / stale).unlink(missing_ok=True)
+        write_text(self.folder / "done", "")
+        if not self.config.record.keep_checkpoint:
+            (self.folder / "checkpoint.npz").unlink(missing_ok=True)
+        return summarise(table)
+
+    def timed(self, manifest: Mapping) -> dict:
+        """The manifest with the time that training took."""
+        seconds = self.elapsed()
+        examples = self.stop * self.config.batch_size * len(self.rows.seeds)
+        speed = {"seconds": round(seconds, 3), "examples_per_second": round(examples / seconds)}
+        return {**manifest, **speed}
