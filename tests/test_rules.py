@@ -1,65 +1,23 @@
-"""Learning rules against the paper's formulas, finite differences and each other."""
+"""Learning rules against the paper's formulas; what all have in common: test_every_rule.py."""
 
 import numpy as np
 import pytest
-from small import OPTIONS, batch, deltas, network
+from helpers import batch, deltas, feedback_for, layers_of, network
+from test_every_rule import change
 
-from fa_cli.network import ACTIVATIONS, forward, observe, transpose
+from fa_cli import train
+from fa_cli.layers import LAYERS
+from fa_cli.layers.dense import transpose
 from fa_cli.optimizer import update
 from fa_cli.probes import angle
 from fa_cli.rules import RULES
 
-DEPTHS = {1: (5, 3), 2: (5, 4, 3), 3: (5, 4, 6, 3), 4: (5, 4, 6, 4, 3)}
-
-
-def parameters(net) -> list[np.ndarray]:
-    return [*net.weights, *(net.biases or [])]
-
-
-def change(rule, net, signals, **options) -> list[np.ndarray]:
-    """What one update at eta = 1 adds to each parameter; the network stays as it was."""
-    before = [array.copy() for array in parameters(net)]
-    update(net, signals, deltas(rule, net, signals, **options), 1.0)
-    step = [after - array for after, array in zip(parameters(net), before, strict=True)]
-    for array, old in zip(parameters(net), before, strict=True):
-        array[...] = old
-    return step
-
-
-def loss(net, x, target) -> np.ndarray:
-    """L = e^T e / 2 summed over the batch, for each seed."""
-    return ((target - forward(net, x)[-1]) ** 2).sum(axis=(1, 2)) / 2
-
-
-@pytest.mark.parametrize("biases", [True, False])
-@pytest.mark.parametrize("depth", DEPTHS)
-@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
-def test_backprop_is_the_downhill_gradient_of_the_loss(activation, depth, biases):
-    """Along random directions the update equals minus the central difference of the loss, to 1e-7 (hidden and output units alike)."""
-    net = network(DEPTHS[depth], "bp", hidden=activation, output=activation, biases=biases)
-    signals = batch(net)
-    step, x = change("bp", net, signals), signals.activations[0]
-    rng, size = np.random.default_rng(3), 1e-5
-    direction = [rng.standard_normal(array.shape) for array in parameters(net)]
-    start = [array.copy() for array in parameters(net)]
-
-    def loss_at(distance):
-        for array, origin, way in zip(parameters(net), start, direction, strict=True):
-            array[...] = origin + distance * way
-        return loss(net, x, signals.target)
-
-    numeric = (8 * (loss_at(size) - loss_at(-size)) - (loss_at(2 * size) - loss_at(-2 * size))) / (
-        12 * size
-    )
-    analytic = sum(
-        (s * way).sum(axis=tuple(range(1, s.ndim))) for s, way in zip(step, direction, strict=True)
-    )
-    np.testing.assert_allclose(-numeric, analytic, rtol=1e-7)
+pytestmark = pytest.mark.quick
 
 
 @pytest.mark.parametrize("output", ["linear", "logistic"])
 def test_feedback_alignment_as_the_paper_writes_it(output):
-    """Methods, "Deep nonlinear function approximation" (b), spelled out for one example of a tanh net with two hidden layers."""
+    """Methods, "Deep nonlinear function approximation" (b): one example, two hidden layers."""
     net = network((5, 4, 6, 3), "fa", seeds=[0], hidden="tanh", output=output)
     signals = batch(net, count=1)
     x, h1, h2, y = (a[0, 0] for a in signals.activations)
@@ -68,135 +26,113 @@ def test_feedback_alignment_as_the_paper_writes_it(output):
     b1, b2 = net.feedback[1][0], net.feedback[2][0]
     delta2 = b2 @ e  # the raw error, not e * y'
     delta1 = b1 @ delta2  # the raw delta_2, not delta_2 * h_2'
-    expected = [
-        np.outer(delta1 * (1 - h1**2), x),
-        np.outer(delta2 * (1 - h2**2), h1),
-        np.outer(e * slope, h2),
-    ]
-    for got, want in zip(change("fa", net, signals)[:3], expected, strict=True):
-        np.testing.assert_allclose(got[0], want, rtol=1e-12, atol=1e-15)
-
-
-def aligned(net):
-    """The same network with B_l = W_l^T."""
-    net.feedback = {l: transpose(net.weights[l]).copy() for l in range(1, net.depth)}
-    return net
-
-
-@pytest.mark.parametrize(
-    ("hidden", "derivative"), [("linear", "local"), ("linear", "passed"), ("tanh", "passed")]
-)
-def test_feedback_alignment_with_transposed_weights_is_backprop(hidden, derivative):
-    """With B = W^T FA equals BP in a linear net; with the derivatives passed on, in any net."""
-    net = aligned(network((5, 4, 6, 3), "fa", hidden=hidden))
-    signals = batch(net)
-    for fa, bp in zip(
-        change("fa", net, signals, derivative=derivative), change("bp", net, signals), strict=True
-    ):
-        np.testing.assert_allclose(fa, bp, rtol=1e-12)
-
-
-def test_random_feedback_is_not_backprop():
-    """With random B the hidden updates differ from BP's, or the test above would mean nothing."""
-    net = network((5, 4, 6, 3), "fa", hidden="linear")
-    signals = batch(net)
-    assert not np.allclose(change("fa", net, signals)[0], change("bp", net, signals)[0], rtol=0.1)
+    expected = {
+        "W0": np.outer(delta1 * (1 - h1**2), x),
+        "W1": np.outer(delta2 * (1 - h2**2), h1),
+        "W2": np.outer(e * slope, h2),
+    }
+    added = change("fa", net, signals)
+    for name, wanted in expected.items():
+        np.testing.assert_allclose(added[name][0], wanted, rtol=1e-12, atol=1e-15)
 
 
 def test_direct_feedback_alignment_sends_the_error_everywhere():
-    """delta_l = B_l e for every hidden layer, and the same as FA where there is one hidden layer."""
+    """delta_l = B_l e for every hidden layer; the same as FA where there is one."""
     net = network((5, 4, 6, 3), "dfa", hidden="tanh")
     signals = batch(net)
-    delta = deltas("dfa", net, signals)
-    np.testing.assert_allclose(
-        delta[1], np.einsum("sij,snj->sni", net.feedback[1], signals.error), rtol=1e-12
-    )
-    shallow = network((5, 4, 3), "dfa")
-    signals = batch(shallow)
-    np.testing.assert_allclose(
-        deltas("dfa", shallow, signals)[1], deltas("fa", shallow, signals)[1], rtol=1e-12
-    )
+    wanted = np.einsum("sij,snj->sni", net.feedback[1], signals.error)
+    np.testing.assert_allclose(deltas("dfa", net, signals)[1], wanted, rtol=1e-12)
+    flat = network((5, 4, 3), "dfa")
+    signals = batch(flat)
+    direct, layered = (deltas(rule, flat, signals)[1] for rule in ("dfa", "fa"))
+    np.testing.assert_allclose(direct, layered, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", sorted(LAYERS))
+@pytest.mark.parametrize("keep", [0.9, 1.0])
+def test_kolen_pollack_brings_weights_and_feedback_together(kind, keep):
+    """W_l - B_l^T shrinks exactly as keep^t: (1 - lambda)^t with weight decay lambda."""
+    net = network(layers_of(kind), "kolen_pollack", hidden="tanh")
+    apart = {l: net.reverse(l) - b for l, b in net.feedback.items()}
+    moved = [b.copy() for b in net.feedback.values()]
+    for k in range(1, 31):
+        signals = batch(net, seed=k)
+        delta = deltas("kolen_pollack", net, signals)
+        update(net, signals, delta, 0.01, keep)
+        train.adapt(net, RULES["kolen_pollack"], signals, delta, 0.01, keep)
+        for l, b in net.feedback.items():
+            expected = keep**k * apart[l]
+            np.testing.assert_allclose(net.reverse(l) - b, expected, rtol=1e-9, atol=1e-12)
+    for old, b in zip(moved, net.feedback.values(), strict=True):
+        assert abs(b - old).max() > 1e-3
+
+
+def test_feedback_that_learns_keeps_its_absent_synapses():
+    """Half of B's elements are missing, and learning does not bring them back."""
+    net = network((20, 30, 10), "kolen_pollack", feedback_sparsity=0.5)
+    absent = net.feedback[1] == 0
+    assert absent.mean() == 0.5
+    signals = batch(net)
+    delta = deltas("kolen_pollack", net, signals)
+    train.adapt(net, RULES["kolen_pollack"], signals, delta, 0.1, 0.9)
+    assert (net.feedback[1][absent] == 0).all() and (net.feedback[1][~absent] != 0).all()
+
+
+def test_phases_share_feedback_of_one_shape():
+    """The same B_l for all rules that want the same shapes, in one bank; others have their own."""
+    net = network((5, 4, 6, 3), "fa")
+    again, direct = (feedback_for(net, rule) for rule in ("kolen_pollack", "dfa"))
+    assert again[1] is net.feedback[1] and again[2] is net.feedback[2]
+    assert direct[2] is net.feedback[2] and direct[1].shape == (2, 4, 3)
+    assert set(net.bank) == {"B1", "B2", "B1_4x3"}
+    assert {"B1", "B2", "B1_4x3"} <= set(net.parameters())
 
 
 @pytest.mark.parametrize("hidden", ["linear", "tanh"])
 def test_node_perturbation_estimates_the_gradient(hidden):
-    """The mean of delta over many draws points within 5 degrees of backprop's, in every layer and seed."""
+    """The mean of delta over many draws points within 5 degrees of backprop's, in every layer."""
     net = network((5, 4, 6, 3), "bp", hidden=hidden)
     one = batch(net, count=1)
-    draws = 40_000
-    x, target = (np.repeat(array, draws, axis=1) for array in (one.activations[0], one.target))
-    mean = deltas("node_perturbation", net, observe(net, x, target), sigma=1e-3)
+    x, target = (np.repeat(array, 40_000, axis=1) for array in (one.activations[0], one.target))
+    mean = deltas("node_perturbation", net, net.observe(x, target), sigma=1e-3)
     exact = deltas("bp", net, one)
-    # all layers are perturbed at once: delta_1 alone has the noise of layer 2 in it too, but not in its mean
+    # all layers are perturbed at once: delta_1 has the noise of layer 2 in it too, but not in its
+    # mean
     for l in (1, 2):
         degrees = angle(np, mean[l].mean(axis=1), exact[l][:, 0])
         assert (degrees < 5).all(), degrees
 
 
 def test_node_perturbation_gives_every_unit_the_same_scalar():
-    """delta_l / xi_l is one number for all hidden units of an example: -(L(xi) - L(0)) / sigma^2."""
+    """delta_l / xi_l is one number for all hidden units: -(L(xi) - L(0)) / sigma^2."""
     net = network((5, 4, 6, 3), "bp")
-    signals, sigma = batch(net), 0.01
-    rng = np.random.default_rng(5)
+    signals, sigma, rng = batch(net), 0.01, np.random.default_rng(5)
     noise = {l: sigma * rng.standard_normal((2, 6, net.sizes[l])) for l in (1, 2)}
     delta = RULES["node_perturbation"].deltas(net, signals, noise, sigma)
-    perturbed = ((signals.target - forward(net, signals.activations[0], noise)[-1]) ** 2).sum(
-        axis=-1
-    ) / 2
+    y = net.forward(signals.activations[0], noise)[-1]
+    perturbed = ((signals.target - y) ** 2).sum(axis=-1) / 2
     reward = -(perturbed - (signals.error**2).sum(axis=-1) / 2) / sigma**2
     for l in (1, 2):
-        np.testing.assert_allclose(
-            delta[l] / noise[l], np.broadcast_to(reward[..., None], noise[l].shape), rtol=1e-8
-        )
+        wanted = np.broadcast_to(reward[..., None], noise[l].shape)
+        np.testing.assert_allclose(delta[l] / noise[l], wanted, rtol=1e-8)
+
+
+def test_noise_is_on_every_hidden_layer_with_its_sd():
+    """What node perturbation wants drawn."""
+    assert RULES["node_perturbation"].noise(4, sigma=0.3) == {1: 0.3, 2: 0.3, 3: 0.3}
 
 
 def test_pseudobackprop_inverts_the_forward_weights():
-    """Where W has full row rank, W delta = e: the hidden change that would undo the error (Supp. Note 15)."""
+    """Where W has full row rank, W delta = e: the hidden change that undoes the error. Note 15."""
     net = network((5, 4, 3), "bp", hidden="linear")
     signals = batch(net)
     delta = deltas("pseudobackprop", net, signals)[1]
-    np.testing.assert_allclose(
-        delta @ transpose(net.weights[1]), signals.error, rtol=1e-9, atol=1e-12
-    )
+    undone = delta @ transpose(net.weights[1])
+    np.testing.assert_allclose(undone, signals.error, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("rule", sorted(RULES))
-def test_output_layer_learns_by_the_delta_rule(rule):
-    """All algorithms adjust W_{L-1} alike: (e * y') h^T. Paper, Methods."""
-    net = network((5, 4, 6, 3), rule, output="logistic")
+def test_shallow_learning_sends_nothing():
+    """The hidden layers get no signal. Supp. Note 1."""
+    net = network((5, 4, 6, 3), "shallow")
     signals = batch(net)
-    np.testing.assert_array_equal(change(rule, net, signals)[2], change("bp", net, signals)[2])
-
-
-@pytest.mark.parametrize("rule", sorted(RULES))
-def test_seeds_do_not_touch_each_other(rule):
-    """Each seed's slice of the update equals that of its own network alone."""
-    both, alone = (network((5, 4, 6, 3), rule, seeds=seeds) for seeds in ([3, 8], [8]))
-    signals = batch(both)
-    single = observe(alone, signals.activations[0][1:], signals.target[1:])
-    together = deltas(rule, both, signals)
-    if rule == "node_perturbation":
-        pytest.skip(
-            "its noise is drawn by the training loop, where tests/test_cli.py compares seeds"
-        )
-    for l, delta in deltas(rule, alone, single).items():
-        np.testing.assert_array_equal(together[l][1:], delta)
-
-
-@pytest.mark.parametrize("rule", sorted(RULES))
-def test_the_loss_falls(rule):
-    """A small step of any rule lowers the loss of its batch; FA's after W has begun to align."""
-    net = network((5, 8, 3), rule, hidden="tanh", weight_scale=0.3)
-    signals = batch(net)
-    x, before = signals.activations[0], loss(net, signals.activations[0], signals.target)
-    for k in range(200):
-        signals = observe(net, x, signals.target)
-        update(net, signals, deltas(rule, net, signals, seed=k), 0.01)
-    assert (loss(net, x, signals.target) < 0.8 * before).all()
-
-
-def test_every_rule_with_options_is_covered():
-    """The options used in these tests are those that the rules declare."""
-    assert {name: set(rule.options) for name, rule in RULES.items() if rule.options} == {
-        name: set(given) for name, given in OPTIONS.items()
-    }
+    assert deltas("shallow", net, signals) == {3: signals.error}
