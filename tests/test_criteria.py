@@ -1,0 +1,471 @@
+"""Each criterion of the claims at its limits: made-up runs just inside and just outside of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from fa_cli.claims.judge import CRITERIA, Judgement, autocorrelation
+from fa_cli.errors import UserError
+from fa_cli.results.reading import Run
+
+pytestmark = pytest.mark.quick
+FEW, MORE = np.linspace(-0.3, 0.3, 5), 10 + np.linspace(-1, 1, 9)  # values of 5 and of 9 seeds
+
+# ---- made-up runs -------------------------------------------------------------------------------
+
+
+def course(phases=None, steps=None, arrays=None, **columns) -> Run:
+    """A run that measured these columns: a row for each moment, in it a value for each seed."""
+    tables = {name: np.array(rows).reshape(len(rows), -1) for name, rows in columns.items()}
+    moments, seeds = next(iter(tables.values())).shape if tables else (1, 1)
+    metrics = pd.DataFrame({name: table.T.ravel() for name, table in tables.items()})
+    metrics["seed"] = np.repeat(np.arange(seeds), moments)
+    metrics["step"] = np.tile(10 * np.arange(moments) if steps is None else steps, seeds)
+    metrics["phase"] = np.tile(np.zeros(moments, int) if phases is None else phases, seeds)
+    return Run(Path("x/rule=fa"), {"rule": {"name": "fa"}}, metrics, arrays or {})
+
+
+def ends(**columns) -> Run:
+    """A run with these values of its seeds at the end, and far from them at first."""
+    return course(**{name: [np.full(len(end), 1e3), end] for name, end in columns.items()})
+
+
+def keeps(**arrays) -> Run:
+    """A run that kept these arrays, (moments, seeds, ...)."""
+    return course(arrays={name: np.array(values, float) for name, values in arrays.items()})
+
+
+def within(phase, first, last, column="nse") -> dict[str, Run]:
+    """A column goes from `first` to `last` in a phase, the other way in those beside it."""
+    phases = np.repeat([phase - 1, phase, phase + 1], [2, 3, 2])
+    return {"fa": course(phases, **{column: [last, first, first, 9, last, last, first]})}
+
+
+def reaches(level, *steps) -> Run:
+    """A run whose seeds are barely below a level from these steps on, and barely above before."""
+    moments = np.unique([0, *steps])
+    below = moments[:, None] >= np.array(steps)
+    return course(steps=moments, nse=np.where(below, 0.995, 1.005) * level)
+
+
+def both(a, b, column="nse") -> dict[str, Run]:
+    """Two runs with these values at the end."""
+    return {"a": ends(**{column: a}), "b": ends(**{column: b})}
+
+
+def distance(a, b, p) -> float:
+    """By how much mean(b) exceeds mean(a) where a one-sided Welch test gives p."""
+    parts = np.array([values.var(ddof=1) / values.size for values in (a, b)])
+    freedom = parts.sum() ** 2 / (parts**2 / [a.size - 1, b.size - 1]).sum()
+    return stats.t.isf(p, freedom) * np.sqrt(parts.sum())
+
+
+def smaller(a, b, p) -> tuple[np.ndarray, np.ndarray]:
+    """`a`, and `b` moved so far up that a one-sided Welch test gives p."""
+    return a, b - b.mean() + a.mean() + distance(a, b, p)
+
+
+def bounded(a, b, bound) -> tuple[np.ndarray, np.ndarray]:
+    """`a` moved to where the upper 95 % bound of mean(a) - mean(b) is `bound`, and `b`."""
+    return a - a.mean() + b.mean() + bound - distance(a, b, 0.05), b
+
+
+def late(bound) -> dict[str, Run]:
+    """Runs that reach NSE 0.01 in about 10,000 steps, their difference bounded so."""
+    a, b = bounded(100 * FEW, 1000 * MORE, bound)
+    return {"a": reaches(0.01, *a), "b": reaches(0.01, *b)}
+
+
+def slow(end=0.15, step=20, bp=1e-6) -> dict[str, Run]:
+    """Node perturbation that is below 0.1 from a step on, then ends; backprop is so in step 10."""
+    passing = [0.0995, 0.0995, 0.1005]
+    bp_nse = [[1, 1, 1], [0.1005, 0.1005, 0.1005], passing, [3 * bp, 0, 0]]
+    return {
+        "np": course(steps=[0, step, 1000], nse=[[1, 1, 1], passing, [end, end, end]]),
+        "bp": course(steps=[0, 5, 10, 1000], nse=bp_nse),
+    }
+
+
+def angles(first, last) -> dict[str, Run]:
+    """The mean angle of the first 10 examples and of the last 100; between them quite another."""
+    means = [first - 9, first + 9, 170, 1, last + 9, last - 9]
+    rows = [[mean - 5, mean + 5] for mean in means]
+    return {"fa": course(steps=[0, 9, 10, 899, 900, 1000], angle_to_bp_1=rows)}
+
+
+def later(step, mean) -> dict[str, Run]:
+    """An angle of 60 degrees but for one step."""
+    steps = [0, 99, 100, 500, 1000]
+    rows = [[mean - 20, mean + 20] if at == step else [60, 60] for at in steps]
+    return {"fa": course(steps=steps, angle_to_bp_1=rows)}
+
+
+def field(r) -> np.ndarray:
+    """A receptive field of 4 x 4 pixels with autocorrelation r (-1 to 2/3), mean 5.
+
+    Mixed of a chequerboard, which has -1, and of two halves, which have (1 + 1/3) / 2.
+    """
+    halves = np.repeat([1, 1, -1, -1], 4)
+    board = np.where(np.indices((4, 4)).sum(axis=0) % 2, 1, -1).ravel()
+    share = (r + 1) * 3 / 5
+    return 5 + 2 * (np.sqrt(share) * halves + np.sqrt(1 - share) * board)
+
+
+def smooth(fa, bp) -> dict[str, Run]:
+    """Units of autocorrelation 0.3 and -0.1 before training; of these after it."""
+    before, of_fa, of_bp = (list(map(field, units)) for units in ([0.3, -0.1], fa, bp))
+    return {
+        "fa": keeps(receptive_fields_before=before, receptive_fields_after=of_fa),
+        "bp": keeps(receptive_fields_after=of_bp),
+    }
+
+
+def correlated(before, after) -> dict[str, Run]:
+    """Two seeds' correlations of W to B."""
+    u, v = np.array([1, 1, -1, -1]), np.array([1, -1, 1, -1])
+    weights = [np.outer(r, u) + np.outer(np.sqrt(1 - np.square(r)), v) for r in (before, after)]
+    moments = [weights[0], np.ones((2, 4)), weights[1]]
+    return {"fa": keeps(weights_1=moments, feedback_1=[np.ones((2, 4)), [3 * u, 3 * u]])}
+
+
+def momentum(*steps) -> dict[str, Run]:
+    """Runs with less and less momentum that reach NSE 0.25 in these steps."""
+    return {name: reaches(0.25, at) for name, at in zip(("0.9", "0.5", "0.0"), steps, strict=True)}
+
+
+def turned(before, after) -> dict[str, Run]:
+    """The mean angle of a seed's hidden units before and after training."""
+    spread = np.array([-30, 30])
+    return {"fa": keeps(angle_w_b_unit_1=[[before + spread], [0 * spread], [after + spread]])}
+
+
+def product(a, w) -> dict[str, Run]:
+    """A 1-1-1 network that ends at these weights."""
+    return {"near": keeps(weights_0=[[[9]], [[a]]], weights_1=[[[9]], [[w]]])}
+
+
+def basin(bad, of) -> dict[str, Run]:
+    """A share of the seeds ends at W < 0."""
+    ends = np.where(np.arange(of) < bad, -0.5, 0.5)[:, None]
+    return {"basin": keeps(weights_1=[-ends, ends])}
+
+
+def varied(mean, cv, seeds) -> Run:
+    """A final tr(B W) of this mean and coefficient of variation."""
+    spread = np.linspace(-1, 1, seeds)
+    return ends(trace_b_w_1=mean * (1 + cv * spread / spread.std(ddof=1)))
+
+
+def steadier(ratio) -> dict[str, Run]:
+    """The larger network has this share of the smaller one's coefficient of variation."""
+    return {"large": varied(70, 0.1 * ratio, seeds=3), "small": varied(20, 0.1, seeds=9)}
+
+
+def omegas(*ps) -> dict[str, Run]:
+    """A run for each p of the test that the angle to pseudobackprop is the smaller one."""
+    pairs = [smaller(5 + FEW, 4 * FEW, p) for p in ps]
+    runs = [ends(angle_to_pbp_1=a, angle_to_bp_1=b) for a, b in pairs]
+    return {f"omega {k}": run for k, run in enumerate(runs)}
+
+
+def halved(first, second) -> dict[str, Run]:
+    """A drift that shrinks by these factors when the step halves, and again."""
+    drifts = (1, first, first * second)
+    return {f"step {k}": ends(conserved_1=[drift]) for k, drift in enumerate(drifts)}
+
+
+def audited(folder, *misses) -> dict[str, Run]:
+    """Two seeds of 3-4-2 networks whose first update misses Gauss-Newton's by so much."""
+    runs, generator = {}, np.random.default_rng(1)
+    for miss in misses:
+        x, target, w = (generator.normal(size=(2, *shape)) for shape in ((3,), (2,), (2, 4)))
+        before = 0.3 * generator.normal(size=(2, 4, 3))
+        after = np.empty_like(before)
+        for s in range(2):
+            sum_in, square = before[s] @ x[s], x[s] @ x[s]
+            h = np.tanh(sum_in)
+            newton = w[s].T @ np.linalg.solve(w[s] @ w[s].T, target[s] - w[s] @ h)
+            moved = h + (1 + miss) * 0.01 * (1 - h**2) ** 2 * square * newton
+            after[s] = before[s] + np.outer(np.arctanh(moved) - sum_in, x[s]) / square
+        place = folder / f"{len(runs)}"
+        place.mkdir(parents=True)
+        audit = {"0/x": x[:, None], "0/target": target[:, None], "0/W1": w, "0/W0": before}
+        np.savez(place / "audit.npz", **audit, **{"1/W0": after})
+        config = {"optimizer": {"learning_rate": 0.01}}
+        runs[place.name] = Run(place, config, pd.DataFrame(), {})
+    return runs
+
+
+def flow(point, feedback) -> np.ndarray:
+    """FA's changes of W, b, A, c in a 1-1-1 network with x = T = 1."""
+    w, b, a, c = point
+    h = a + c
+    e = 1 - w * h - b
+    return np.array([e * h, e, feedback * e, feedback * e])
+
+
+def jacobians(beside=0.5, miss=0.0, skew=0.0) -> dict[str, Run]:
+    """Jacobians by differences, at a point without error, where B = W + `beside`, and another.
+
+    FA's is wrong by `miss`, and BP's asymmetric by `skew`.
+    """
+    points = np.array([[0.5, 0.8, 0.3, 0.1], [0.7, -0.2, 0.4, 0.3]])
+    feedback = np.array([0.5 + beside, -0.6])
+    fa, bp = np.empty((2, 4, 4)), np.ones((2, 4, 4))
+    for s, k in np.ndindex(2, 4):
+        shift = 1e-3 * np.eye(4)[k]
+        up, down = flow(points[s] + shift, feedback[s]), flow(points[s] - shift, feedback[s])
+        fa[s, :, k] = (up - down) / 2e-3
+    fa[:, 2, 1] += miss
+    bp[:, 0, 3] += skew
+    names = ("weights_1", "biases_1", "weights_0", "biases_0", "feedback_1")
+    values = [*points.T[:, :, None], feedback[:, None]]
+    kept = {**dict(zip(names, values, strict=True)), "jacobian": fa.reshape(2, 16)}
+    bp = bp.reshape(2, 16)
+    return {
+        "fa": keeps(**{name: [array, array + 1] for name, array in kept.items()}),
+        "bp": keeps(jacobian=[bp, np.arange(32).reshape(2, 16)]),
+    }
+
+
+# ---- what is judged of them ---------------------------------------------------------------------
+
+MET, CLOSE, NOT_MET = "met", "close", "not met"
+
+
+def fa(**columns) -> dict[str, Run]:
+    """One run, of feedback alignment."""
+    return {"fa": course(**columns)}
+
+
+CASES = {  # criterion: (what it is, runs[, parameters]), ..
+    "value": [
+        (MET, {"a": ends(test_error=[1, 3.598])}, {"at": 2}),  # mean 2.299
+        (CLOSE, {"a": ends(test_error=[1, 3.602])}, {"at": 2}),
+        (CLOSE, {"a": ends(test_error=[2, 4])}, {"at": 2}),
+        (NOT_MET, {"a": ends(test_error=[2, 4.02])}, {"at": 2}),
+        (MET, {"a": ends(test_error=[2.5])}, {"at": 2, "points": 0.5}),
+        (CLOSE, {"a": ends(test_error=[2.51])}, {"at": 2, "points": 0.5}),
+        (MET, {"a": ends(loss=[11.49])}, {"at": 10, "points": None, "column": "loss"}),
+        (CLOSE, {"a": ends(loss=[11.51])}, {"at": 10, "points": None, "column": "loss"}),
+    ],
+    "order": [
+        (MET, both(*smaller(FEW, MORE, 0.00995))),
+        (CLOSE, both(*smaller(FEW, MORE, 0.01005))),
+        (CLOSE, both(*smaller(FEW, MORE, 0.495))),
+        (NOT_MET, both(*smaller(FEW, MORE, 0.505))),
+        (MET, both(*smaller(FEW, MORE, 0.00995), "loss"), {"column": "loss"}),
+    ],
+    "as_good_as": [
+        (MET, both(*bounded(FEW, MORE, 0.995))),  # mean of b: 10
+        (CLOSE, both(*bounded(FEW, MORE, 1.005))),
+        (CLOSE, both(FEW + 12.99, MORE)),
+        (NOT_MET, both(FEW + 13.01, MORE)),
+        (MET, both(*bounded(FEW, MORE, 0.398)), {"points": 0.4}),
+        (CLOSE, both(*bounded(FEW, MORE, 0.402)), {"points": 0.4}),
+        (MET, late(995), {"level": 0.01}),
+        (CLOSE, late(1005), {"level": 0.01}),
+        (NOT_MET, {"a": reaches(0.02, 1, 2), "b": reaches(0.01, 1, 2)}, {"level": 0.01}),
+    ],
+    "F2.1": [
+        (MET, {"bp": ends(nse=[0.995e-3, 0])}),
+        (CLOSE, {"bp": ends(nse=[0.995e-3] * 101 + [1.005e-3] * 100)}),
+        (NOT_MET, {"bp": ends(nse=[0, 1.005e-3])}),
+    ],
+    "F2.3": [
+        (MET, slow()),
+        (MET, slow(end=0.199)),
+        (NOT_MET, slow(end=0.201)),
+        (MET, slow(end=0.15, bp=0.149e-3)),
+        (NOT_MET, slow(end=0.15, bp=0.151e-3)),
+        (NOT_MET, slow(step=19)),
+    ],
+    "F2.4": [
+        (MET, {"shallow": ends(nse=[0.201]), "bp": ends(nse=[0])}),
+        (NOT_MET, {"shallow": ends(nse=[0.199]), "bp": ends(nse=[0])}),
+        (MET, {"shallow": ends(nse=[0.3]), "bp": ends(nse=[0, 0, 0.00895])}),
+        (NOT_MET, {"shallow": ends(nse=[0.3]), "bp": ends(nse=[0, 0, 0.00905])}),
+    ],
+    "F2.5": [
+        (MET, angles(80, 59.9)),
+        (MET, angles(100, 59.9)),
+        (CLOSE, angles(79.9, 59.9)),
+        (CLOSE, angles(100.1, 59.9)),
+        (CLOSE, angles(90, 60.1)),
+        (CLOSE, angles(90, 89.9)),
+        (NOT_MET, angles(90, 90.1)),
+    ],
+    "F2.6": [
+        (MET, {"fa": ends(angle_to_bp_1=[0, 10.02])}),
+        (CLOSE, {"fa": ends(angle_to_bp_1=[0, 9.98])}),
+        (CLOSE, {"fa": ends(angle_to_bp_1=[0, 0.01])}),
+        (NOT_MET, {"fa": ends(angle_to_bp_1=[0, 0])}),
+    ],
+    "F3.5": [
+        (MET, later(99, 95)),
+        (MET, later(100, 69.9)),
+        (CLOSE, later(100, 70.1)),
+        (CLOSE, later(1000, 89.9)),
+        (NOT_MET, later(1000, 90.1)),
+    ],
+    "F5.1": [
+        (MET, fa(angle_w_b_1=[90, 99, 74.9])),
+        (NOT_MET, fa(angle_w_b_1=[90, 99, 75.1])),
+    ],
+    "F5.2": [
+        (MET, fa(phases=[0, 0, 1, 1], nse=[1, 9, 0.901, 0])),
+        (NOT_MET, fa(phases=[0, 0, 1, 1], nse=[1, 9, 0.899, 1])),
+        (MET, fa(phases=[0, 0, 1, 1], nse=[10, 9, 9.01, 0])),
+    ],
+    "F5.3": [
+        (MET, within(2, first=2, last=1.599)),
+        (NOT_MET, within(2, first=2, last=1.601)),
+    ],
+    "S5.1": [
+        (MET, smooth([0.3, 0.502], [0.401])),
+        (CLOSE, smooth([0.3, 0.498], [0.401])),
+        (CLOSE, smooth([0.401], [0.399])),
+        (CLOSE, smooth([0.201], [0.6])),
+        (NOT_MET, smooth([0.199], [0.6])),
+        (NOT_MET, smooth([0.6], [0.199])),
+    ],
+    "S7.1": [
+        (MET, {"fa": ends(loss=[1, 0.00499]), "bp": ends(loss=[0.00499, 1])}),
+        (CLOSE, {"fa": ends(loss=[1, 0.00499]), "bp": ends(loss=[0.00501, 1])}),
+        (CLOSE, {"fa": ends(loss=[1, 0.00501]), "bp": ends(loss=[0.00499, 1])}),
+        (NOT_MET, {"fa": ends(loss=[0.00501]), "bp": ends(loss=[0.00501])}),
+    ],
+    "S7.2": [
+        (MET, fa(angle_w_b_1=[90, 14.9], arrays={"weights_1": np.ones((2, 1, 2))})),
+        (NOT_MET, fa(angle_w_b_1=[9, 15.1], arrays={"weights_1": np.ones((2, 1, 2))})),
+    ],
+    "S7.3": [
+        (MET, correlated([-0.5, -0.298], [0.3, 0.702])),
+        (MET, correlated([0.5, 0.298], [0.3, 0.702])),
+        (CLOSE, correlated([-0.5, -0.302], [0.3, 0.702])),
+        (CLOSE, correlated([0.5, 0.302], [0.3, 0.702])),
+        (CLOSE, correlated([0.3, 0.3], [0.3, 0.698])),
+        (CLOSE, correlated([0.5, 0], [0.3, 0.3])),
+        (NOT_MET, correlated([0.31, 0.31], [0.5, 0.1])),
+    ],
+    "S8.1": [
+        (MET, momentum(1, 2, 3), {"level": 0.25}),
+        (NOT_MET, momentum(2, 2, 3), {"level": 0.25}),
+        (NOT_MET, momentum(1, 2, 2), {"level": 0.25}),
+    ],
+    "S9.1": [
+        (MET, turned(92.9, 79.9)),
+        (MET, turned(87.1, 79.9)),
+        (NOT_MET, turned(93.1, 70)),
+        (NOT_MET, turned(86.9, 70)),
+        (NOT_MET, turned(90, 80.1)),
+    ],
+    "S10.1": [
+        (MET, product(2, 0.5 * 1.00099)),
+        (MET, product(2, 0.5 * 0.99901)),
+        (NOT_MET, product(2, 0.5 * 1.00101)),
+        (NOT_MET, product(2, 0.5 * 0.99899)),
+        (NOT_MET, product(-2, -0.5)),
+    ],
+    "S10.2": [
+        (CLOSE, basin(0, of=200)),
+        (MET, basin(1, of=200)),
+        (MET, basin(249, of=1000)),
+        (CLOSE, basin(1, of=4)),
+        (CLOSE, basin(499, of=1000)),
+        (NOT_MET, basin(1, of=2)),
+    ],
+    "S11.1": [
+        (MET, fa(phases=[0, 0, 1, 1], nse=[2, 9, 2.199, 9], trace_a_b_e=[-1, -1, 0.01, -1])),
+        (MET, fa(phases=[0, 0, 1, 1], nse=[2, 9, 1.801, 9], trace_a_b_e=[-1, -1, 0.01, -1])),
+        (NOT_MET, fa(phases=[0, 0, 1, 1], nse=[2, 2, 2.201, 2], trace_a_b_e=[1, 1, 1, 1])),
+        (NOT_MET, fa(phases=[0, 0, 1, 1], nse=[2, 2, 1.799, 2], trace_a_b_e=[1, 1, 1, 1])),
+        (NOT_MET, fa(phases=[0, 0, 1, 1], nse=[2, 2, 2, 2], trace_a_b_e=[1, 1, -0.01, 1])),
+    ],
+    "S11.2": [
+        (MET, within(1, first=1, last=1.01, column="trace_b_w_1")),
+        (NOT_MET, within(1, first=1, last=0.99, column="trace_b_w_1")),
+    ],
+    "S11.3": [
+        (MET, within(2, first=1, last=0.99)),
+        (NOT_MET, within(2, first=1, last=1.01)),
+    ],
+    "S12.1": [(MET, steadier(0.995)), (CLOSE, steadier(1.095)), (NOT_MET, steadier(1.105))],
+    "S13.1": [
+        (MET, omegas(0.001, 0.00995, 0.001)),
+        (CLOSE, omegas(0.001, 0.01005, 0.001)),
+        (CLOSE, omegas(0.495, 0.495, 0.495)),
+        (NOT_MET, omegas(0.505, 0.505, 0.505)),
+    ],
+    "S14.1": [
+        (MET, fa(phases=[0, 1, 1, 1], nse=[9, 2, 3.01, 2.99])),
+        (NOT_MET, fa(phases=[0, 1, 1, 1], nse=[9, 2, 2.99, 2])),
+        (NOT_MET, fa(phases=[0, 1, 1, 1], nse=[9, 2, 4, 3.01])),
+    ],
+    "T1.1": [
+        (MET, halved(0.5498, 0.4502)),
+        (MET, halved(0.4502, 0.5498)),
+        (NOT_MET, halved(0.5502, 0.5)),
+        (NOT_MET, halved(0.4498, 0.5)),
+        (NOT_MET, halved(0.5, 0.5502)),
+        (NOT_MET, halved(0.5, 0.4498)),
+    ],
+    "T1.2": [(MET, {"fa": ends(nse=[0.995e-6])}), (NOT_MET, {"fa": ends(nse=[1.005e-6])})],
+    "T2.1": [
+        (MET, fa(angle_to_pbp_1=[np.nan, 0.995e-3, 0])),
+        (NOT_MET, fa(angle_to_pbp_1=[np.nan, 1.005e-3, 0])),
+    ],
+    "T3.1": lambda folder: [
+        (MET, audited(folder / "a", 0.1, 0.0549, 0.0549 * 0.451)),
+        (MET, audited(folder / "b", 0.1, 0.0451, 0.0451 * 0.549)),
+        (NOT_MET, audited(folder / "c", 0.1, 0.0551, 0.0275)),
+        (NOT_MET, audited(folder / "d", 0.1, 0.05, 0.0224)),
+    ],
+    "T4.1": [
+        (MET, jacobians()),
+        (MET, jacobians(beside=1.005e-3)),
+        (NOT_MET, jacobians(beside=0.995e-3)),
+        (MET, jacobians(miss=0.995e-6)),
+        (NOT_MET, jacobians(miss=1.005e-6)),
+        (NOT_MET, jacobians(miss=-1.005e-6)),
+        (MET, jacobians(skew=0.995e-6)),
+        (NOT_MET, jacobians(skew=1.005e-6)),
+    ],
+}
+
+
+def word(judgement: Judgement) -> str:
+    """A judgement in a word."""
+    return MET if judgement.met else CLOSE if judgement.close else NOT_MET
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_limits(criterion, tmp_path):
+    """Met, close or not met on either side of each limit."""
+    cases = CASES[criterion]
+    for expected, runs, *parameters in cases(tmp_path) if callable(cases) else cases:
+        judgement = CRITERIA[criterion](runs, **dict(*parameters))
+        assert word(judgement) == expected, judgement
+
+
+def test_autocorrelation():
+    """Of known fields, in one direction as in the other."""
+    across, down = field(0.3), field(0.3).reshape(4, 4).T.ravel()
+    assert np.allclose(autocorrelation(np.array([across, down, field(-0.7)])), [0.3, 0.3, -0.7])
+
+
+def test_what_is_listed():
+    """Where a claim's numbers are several, each has its own name."""
+    run = fa(angle_w_b_1=[90, 14], arrays={"weights_1": np.array([[[1, 2]], [[3, 4]]])})
+    assert CRITERIA["S7.2"](run).numbers == {"angle": [14], "W_1": [3], "W_2": [4]}
+
+
+def test_what_was_not_measured_is_named():
+    """A column, an array or a phase that a run does not have."""
+    known = {"F2.6": "angle_to_bp_1", "S9.1": "angle_w_b_unit_1", "F5.2": "phase 1"}
+    for criterion, told in known.items():
+        with pytest.raises(UserError, match=f"rule=fa has .*{told}"):
+            CRITERIA[criterion](fa(nse=[1, 2]))
