@@ -14,7 +14,7 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig, OmegaConf
 
-from fa_cli import __version__, errors, hydra_messages, tally
+from fa_cli import __version__, errors, hydra_messages, tally, terminal
 from fa_cli.errors import UserError, suggest
 from fa_cli.schema import FOLDER
 
@@ -88,7 +88,7 @@ def train_here(cfg: DictConfig) -> float:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from fa_cli import experiment, terminal
+    from fa_cli import experiment
 
     state = HydraConfig.get()
     typed = list(state.overrides.task)
@@ -112,9 +112,8 @@ def main() -> None:
     Status 0 where all went well, 1 after an error that was told in one line, 128 + its number after
     a signal.
     """
-    traceback = (
-        os.environ.get("HYDRA_FULL_ERROR") == "1"
-    )  # Hydra's switch for those who want to see
+    terminal.outlive_readers()
+    traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"  # Hydra's switch: who wants to see where
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are
     elsewhere = any(word.startswith("hydra/launcher=") for word in sys.argv)
     nodes_share = "." if elsewhere else None  # a cluster's nodes share no /tmp

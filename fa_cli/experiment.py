@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from fa_cli import compiled, config
 from fa_cli.backend import BACKENDS
 from fa_cli.data import DATASETS, Data, Setting
-from fa_cli.errors import UserError
+from fa_cli.errors import Stopped, UserError
 from fa_cli.models import MODELS
 from fa_cli.network import Network, add_feedback
 from fa_cli.randomness import Blocks, generator
@@ -104,7 +104,10 @@ def run_in(
             raise
         fields["receptive_fields_after"] = receptive_fields(net, checked)
     arrays = fields if checked.record.receptive_fields else {}
-    return recorder.finish(arrays, texts, made_by), recorder.elapsed()
+    summary, signal = recorder.finish(arrays, texts, made_by), recorder.progress.interrupted
+    if signal:  # while the last steps were trained
+        raise Stopped(f"stopped; {folder} is finished", signal)
+    return summary, recorder.elapsed()
 
 
 def open_data(checked: RunConfig, net: Network) -> Data:

@@ -1,23 +1,26 @@
 """What a person sees of a run: a bar on a terminal, plain lines in a log, a table at the end."""
 
+import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 from rich import progress
 from rich.console import Console
 from rich.table import Table
 
+from fa_cli.errors import Stopped
+
 if TYPE_CHECKING:
     import pandas as pd
 
 LOG_SECONDS = 30.0  # between two lines in a log
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # Ctrl-C, `kill`, a cluster's warning
+STOPPING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")  # Ctrl-C, `kill`, a cluster, ..
 HEADLINE = ("validation_error", "test_error", "nse", "loss")  # the first that is measured tells all
 
 out = Console(highlight=False, soft_wrap=True, markup=False)
@@ -29,6 +32,44 @@ def headline(measured: Iterable[str]) -> str | None:
     """The one of these metrics that tells how well a run went; None where none of them does."""
     measured = {*measured}
     return next((name for name in HEADLINE if name in measured), None)
+
+
+class Outliving:
+    """A text stream that goes on, silently, when its reader has gone: training needs no reader."""
+
+    def __init__(self, stream: TextIO):
+        self.stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        """As of the stream."""
+        return getattr(self.stream, name)
+
+    def write(self, text: str) -> int:
+        """Write, as long as somebody reads."""
+        try:
+            self.stream.write(text)
+            self.stream.flush()
+        except BrokenPipeError:
+            self.go_on()
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, as long as somebody reads."""
+        try:
+            self.stream.flush()
+        except BrokenPipeError:
+            self.go_on()
+
+    def go_on(self) -> None:
+        """From here on all that is written vanishes, what is in the buffer included."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.stream.fileno())
+        os.close(nowhere)
+
+
+def outlive_readers() -> None:
+    """Let this process go on when who reads its output or its errors has gone."""
+    sys.stdout, sys.stderr = Outliving(sys.stdout), Outliving(sys.stderr)
 
 
 class Progress:
@@ -59,13 +100,22 @@ class Progress:
         self.bar.start()
         self.before = {}
         if threading.current_thread() is threading.main_thread():
-            self.before = {number: signal.signal(number, self.note) for number in STOPPING}
+            for number in (signal.Signals[name] for name in STOPPING):
+                if signal.getsignal(number) != signal.SIG_IGN or number != signal.SIGHUP:  # nohup
+                    self.before[number] = signal.signal(number, self.note)
 
-    def __exit__(self, *error):
-        """As it was before."""
+    def __exit__(self, kind, error, traceback):
+        """As it was before. Whoever listened for the signal that stopped the run hears it now.
+
+        A cluster's launcher puts the job into its queue again, now that the checkpoint is written.
+        """
         for number, handler in self.before.items():
             signal.signal(number, handler)
         self.bar.stop()
+        listener = self.before.get(self.interrupted)
+        own = listener in (None, signal.default_int_handler) or not callable(listener)
+        if isinstance(error, Stopped) and not own:
+            listener(self.interrupted, None)
 
     def note(self, signum, frame) -> None:
         """Somebody wants the run to stop."""

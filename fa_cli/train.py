@@ -50,13 +50,13 @@ def train(
     """Train all seeds through all phases, from the recorder's checkpoint if it has one.
 
     A seed that diverges ends, the others go on. Raises UserError when no seed is left, Stopped
-    (after a checkpoint) on Ctrl-C, SIGTERM and SIGUSR1.
+    (after a checkpoint) on Ctrl-C, SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2.
     """
     velocity = resting(net) if config.optimizer.momentum else None
     sources = [data, *(phase.noise for phase in phases if phase.noise)]
     state = state_of(net, velocity)
     first = recorder.restore(state)
-    with np.errstate(all="ignore"), divergence_told(config):
+    with recorder.progress, np.errstate(all="ignore"), divergence_told(config):
         for index, phase in enumerate(phases):
             net.feedback = phase.feedback
             begin = max(first, phase.start)

@@ -8,11 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+UNFINISHED = ".fa-run.tmp"  # how the names of files end that are being written
+
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path`, making its folder: temporary file, fsync, rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    beside = {"dir": path.parent, "prefix": f".{path.name}.", "suffix": UNFINISHED}
+    handle, temporary = tempfile.mkstemp(**beside)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -45,7 +48,7 @@ def locked(folder: Path) -> Iterator[bool]:
             if not is_at(file, path):
                 continue  # its owner has just ended and removed it
             try:
-                for stale in folder.glob(".*.tmp"):
+                for stale in folder.glob(f".*{UNFINISHED}"):
                     stale.unlink()
                 yield True
             finally:

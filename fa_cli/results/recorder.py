@@ -52,14 +52,13 @@ class Recorder:
         For a stretch all sources have examples at hand. Before it something may be measured or
         saved, within it not; audited updates are stretches of their own.
         """
-        with self.progress:
-            while start < stop:
-                alone = start < self.config.record.audit
-                due = start + 1 if alone else (start // self.every + 1) * self.every
-                end = min(stop, due, *(source.prepare(start) for source in sources))
-                yield start, end
-                start = end
-                self.progress.show(start)
+        while start < stop:
+            alone = start < self.config.record.audit
+            due = start + 1 if alone else (start // self.every + 1) * self.every
+            end = min(stop, due, *(source.prepare(start) for source in sources))
+            yield start, end
+            start = end
+            self.progress.show(start)
 
     def due(self, step: int) -> bool:
         """Whether a row of metrics.csv is to be measured before this step."""

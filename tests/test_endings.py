@@ -1,0 +1,104 @@
+"""However a run ends, its work is kept: signals, readers that go away, terminals that close."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import pandas as pd
+import pytest
+from helpers import FA_RUN, start_command, succeed, wait_for
+
+import fa_cli
+from fa_cli.errors import Stopped
+
+LONG = ["steps=40000000", "seeds=1", "backend.compiled=false", "record.every=1000"]
+
+
+def piped(folder, words: str, reader: str) -> int:
+    """Run the command with another one that reads its output; the command's exit status."""
+    script = f"{FA_RUN} {words} | {reader}; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=folder, capture_output=True, text=True, timeout=200
+    )
+    assert "Traceback" not in done.stderr and "BrokenPipe" not in done.stderr, done.stderr
+    return done.returncode
+
+
+@pytest.mark.parametrize("reader", ["head -1", "true"])
+def test_a_reader_that_goes_away(tmp_path, reader):
+    """A sweep trains all of its runs, whoever reads what it says, and ends well."""
+    assert piped(tmp_path, "-m rule=bp,fa,dfa,shallow steps=300 seeds=2", reader) == 0
+    assert len(list(tmp_path.rglob("done"))) == 4
+
+
+def test_nobody_reads_the_errors_either(tmp_path):
+    """Both streams closed: a run that fails says so by its status."""
+    assert piped(tmp_path, "-m rule=bp,fa steps=300 seeds=2 2>&1", "true") == 0
+    assert len(list(tmp_path.rglob("done"))) == 2
+    assert piped(tmp_path, "rule=nope 2>&1", "true") == 1
+
+
+def test_who_listened_to_the_signal_hears_it_after_the_checkpoint(tmp_path, monkeypatch):
+    """A cluster's launcher, that is: it puts the job into its queue again."""
+    monkeypatch.chdir(tmp_path)
+    heard = []
+
+    def listener(number, frame):
+        heard.append((number, [path.name for path in tmp_path.rglob("checkpoint.npz")]))
+
+    def send():
+        while not list(tmp_path.rglob("config.yaml")):
+            time.sleep(0.01)
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGUSR2)
+
+    before = signal.signal(signal.SIGUSR2, listener)
+    sender = threading.Thread(target=send)
+    try:
+        sender.start()
+        with pytest.raises(Stopped, match="goes on from there"):
+            fa_cli.run(*LONG)
+        assert signal.getsignal(signal.SIGUSR2) is listener
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+        sender.join()
+    assert heard == [(signal.SIGUSR2, ["checkpoint.npz"])]
+
+
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGUSR2"])
+def test_a_signal_stops_it_with_a_checkpoint(tmp_path, name):
+    """A terminal that closes, a cluster whose time is up: one line, and the status of the signal."""
+    number = signal.Signals[name]
+    run = start_command(tmp_path, *LONG)
+    wait_for("config.yaml", tmp_path, run)
+    time.sleep(0.3)
+    run.send_signal(number)
+    _, told = run.communicate(timeout=60)
+    assert run.returncode == 128 + number and "goes on from there" in told, told
+    assert list(tmp_path.rglob("checkpoint.npz"))
+
+
+def test_nohup(tmp_path):
+    """Where a closing terminal is to be ignored, the run goes on."""
+    words = ["steps=30000", "seeds=1", "backend.compiled=false"]
+    run = subprocess.Popen(
+        ["nohup", FA_RUN, *words], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    wait_for("config.yaml", tmp_path, run)
+    run.send_signal(signal.SIGHUP)
+    run.communicate(timeout=100)
+    assert run.returncode == 0 and list(tmp_path.rglob("done"))
+
+
+def test_only_its_own_files_are_removed(fa_run, tmp_path):
+    """What a killed run left half-written, and nothing of anybody else's."""
+    mine = [".notes.tmp", ".metrics.csv.tmp", "notes.txt"]
+    for name in mine:
+        (tmp_path / name).write_text("keep")
+    (tmp_path / ".metrics.csv.abc.fa-run.tmp").write_text("half a")
+    succeed(fa_run("hydra.run.dir=.", "steps=20", "seeds=1"))
+    assert all((tmp_path / name).read_text() == "keep" for name in mine)
+    assert not list(tmp_path.glob(".*.fa-run.tmp"))
+    assert len(pd.read_csv(tmp_path / "metrics.csv")) == 2
