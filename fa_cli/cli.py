@@ -19,6 +19,7 @@ from fa_cli.errors import UserError, suggest
 from fa_cli.schema import FOLDER
 
 CONF = str(FOLDER)
+FOLDERS = ("outputs", "results", "data_dir")  # keys whose value is one
 
 
 # Launchers call these in other processes, so each imports what it needs.
@@ -176,7 +177,7 @@ def command(words: list[str]) -> None:
         return
     if complete_here(words):
         return
-    app, words = app_of(words)
+    app, words = app_of([at_home(word) for word in words])
     if app is train:
         from fa_cli import config
 
@@ -206,6 +207,14 @@ def app_of(words: list[str]) -> tuple[Callable, list[str]]:
     elif name == "runs":
         rest = ["csv=true" if word == "--csv" else word for word in rest]
     return SUBCOMMANDS[name], rest
+
+
+def at_home(word: str) -> str:
+    """`outputs=~/results` with the home folder in place of `~`, which Hydra does not read."""
+    key, equals, value = word.partition("=")
+    if key in FOLDERS and value.startswith("~"):
+        return f"{key}{equals}{os.path.expanduser(value)}"
+    return word
 
 
 def show_help() -> None:

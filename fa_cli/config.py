@@ -20,12 +20,13 @@ from omegaconf.errors import OmegaConfBaseException
 from fa_cli import hydra_messages, options
 from fa_cli.backend import BACKENDS
 from fa_cli.data import DATASETS, load_datasets
-from fa_cli.data.fetch import default_folder
+from fa_cli.data.fetch import data_folder
 from fa_cli.errors import UserError, suggest
 from fa_cli.layers import build_layers, load_layers, units_of
 from fa_cli.models import MODELS, load_models
 from fa_cli.options import Option, is_number
 from fa_cli.probes import METRICS, load_metrics
+from fa_cli.results.files import folder_of
 from fa_cli.rules import RULES, load_rules
 from fa_cli.schema import (
     FOLDER,
@@ -101,7 +102,7 @@ def register() -> None:
     for group in WITH_OPTIONS:
         del defaults[group]["options"]
     ConfigStore.instance().store(name="schema", node=defaults)
-    for resolver in (per_rule, experiment_name, run_name):
+    for resolver in (per_rule, results_folder, experiment_name, run_name, database):
         OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 
 
@@ -135,6 +136,18 @@ def per_rule(table: Mapping, *, _root_: DictConfig) -> Any:
     """`${per_rule:{bp: 0.1, fa: 0.2, other: 0.1}}` in YAML: the value for the run's rule."""
     value = table.get(_root_.rule.name, table.get("other"))
     return OmegaConf.create(value) if isinstance(value, list) else value
+
+
+def results_folder(*, _root_: DictConfig) -> str:
+    """`${results_folder:}`: where results go; raises UserError where `outputs` names no folder."""
+    return str(folder_of("outputs", _root_.outputs))
+
+
+def database(name: str, *, _root_: DictConfig) -> str:
+    """`${database:NAME}`: a database of Optuna among the results, whose folder is made."""
+    folder = folder_of("outputs", _root_.outputs)
+    folder.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{folder}/{name}.db"
 
 
 def experiment_name(*, _root_: DictConfig) -> str:
@@ -221,7 +234,7 @@ def check(plain: Mapping) -> RunConfig:
         raise UserError(hydra_messages.of_a_value(error)) from None
     check_values(config)
     MODELS[config.model.name].check(config, [RULES[name] for name in rules_of(plain)])
-    config.data_dir = config.data_dir or default_folder()
+    config.data_dir = data_folder(config.data_dir)
     return config
 
 

@@ -69,7 +69,7 @@ def test_who_listened_to_the_signal_hears_it_after_the_checkpoint(tmp_path, monk
 
 @pytest.mark.parametrize("name", ["SIGHUP", "SIGUSR2"])
 def test_a_signal_stops_it_with_a_checkpoint(tmp_path, name):
-    """A terminal that closes, a cluster whose time is up: one line, and the status of the signal."""
+    """A terminal that closes, a cluster whose time is up: one line, the status of the signal."""
     number = signal.Signals[name]
     run = start_command(tmp_path, *LONG)
     wait_for("config.yaml", tmp_path, run)

@@ -26,7 +26,7 @@ from fa_cli.bench import growth
 from fa_cli.bench.measuring import OURS, measure, medians
 from fa_cli.bench.workloads import Workload, workloads
 from fa_cli.errors import UserError
-from fa_cli.results.files import write_bytes, write_text
+from fa_cli.results.files import folder_of, write_bytes, write_text
 from fa_cli.results.formats import csv
 
 GROWTH = "growth"
@@ -39,7 +39,7 @@ def measure_speed(cfg: DictConfig) -> None:
     known = {work.name: work for work in workloads(usable_cores())}
     names = check(cfg, [*known, GROWTH])
     peers = find_peers(Path(cfg.peers)) if cfg.peers else []
-    folder = Path(cfg.outputs) / "bench"
+    folder = folder_of("outputs", cfg.outputs) / "bench"
     if works := [known[name] for name in names if name in known]:
         write(folder / "bench", compare(works, peers, cfg.repeats), drawing.bars)
     if GROWTH in names:

@@ -20,7 +20,7 @@ from rich.table import Table
 from fa_cli import terminal
 from fa_cli.claims.judge import CRITERIA, Judgement
 from fa_cli.errors import UserError, suggest
-from fa_cli.results.files import write_text
+from fa_cli.results.files import folder_of, write_text
 from fa_cli.results.reading import finished, load_run
 
 OF_CLAIM = ("id", "where", "claim", "paper")
@@ -49,7 +49,7 @@ def write_report(cfg: DictConfig) -> None:
 
     Raises UserError where there is no such folder of results, or no such claim.
     """
-    results, claims = Path(cfg.results), read_claims()
+    results, claims = folder_of("results", cfg.results), read_claims()
     if not results.is_dir():
         told = "no such folder; type `fa-run +sweep=fig2` to make results, or results=DIR"
         raise UserError(f"results={results}: {told}")

@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 
 from fa_cli import terminal
 from fa_cli.errors import UserError, suggest
-from fa_cli.results.files import write_bytes
+from fa_cli.results.files import folder_of, write_bytes
 
 Download = Callable[[Path, list[str]], None]  # (folder, names): makes these files in the folder
 
@@ -52,7 +52,7 @@ def fetch_data(cfg: DictConfig) -> None:
 
     Raises UserError for an unknown name, and where no way to get the files works.
     """
-    data_dir, names = cfg.data_dir or default_folder(), list(cfg.names)
+    data_dir, names = data_folder(cfg.data_dir), list(cfg.names)
     for name in names:
         if name not in SOURCES:
             raise UserError(f"no dataset called {name!r} can be fetched: {suggest(name, SOURCES)}")
@@ -62,8 +62,10 @@ def fetch_data(cfg: DictConfig) -> None:
             terminal.out.print(f"{name}  {status(source, data_dir)}")
 
 
-def default_folder() -> str:
-    """Where data lie unless `data_dir` or FA_DATA_DIR says otherwise: the user's cache."""
+def data_folder(data_dir: str | None) -> str:
+    """Where data lie: in `data_dir` (FA_DATA_DIR if that is set), else in the user's cache."""
+    if data_dir:
+        return str(folder_of("data_dir", data_dir))
     import pooch  # here and below: slow to import, and rarely needed
 
     return str(pooch.os_cache("fa-run"))

@@ -23,7 +23,7 @@ from fa_cli import terminal
 from fa_cli.errors import UserError, one_line, suggest
 from fa_cli.figures.found import Incomplete, Missing, by_rule, find_runs
 from fa_cli.registry import Registry, import_all
-from fa_cli.results.files import write_bytes
+from fa_cli.results.files import folder_of, write_bytes
 from fa_cli.rules import RULES, load_rules
 
 __all__ = ["FIGURES", "Incomplete", "Missing", "by_rule", "figure", "find_runs", "plot"]
@@ -99,7 +99,7 @@ def check(cfg: DictConfig) -> list[str]:
     for name in names:
         if name not in FIGURES:
             raise UserError(f"no figure is called {name!r}: choose from: {', '.join(FIGURES)}")
-    if not Path(cfg.results).is_dir():
+    if not folder_of("results", cfg.results).is_dir():
         raise UserError(
             f"results={cfg.results}: no such folder; "
             "type `fa-run +sweep=fig2` to make results, or results=DIR"
@@ -112,9 +112,10 @@ def draw(name: str, cfg: DictConfig) -> Path:
     known = {"rule": cfg.rule.name, "depth": cfg.depth, "x": cfg.x, "y": cfg.y, "hue": cfg.hue}
     wanted = list(inspect.signature(FIGURES[name]).parameters)[1:]
     options = {key: known[key] for key in wanted}
-    path = Path(cfg.results) / "figures" / f"{file_name(name, options)}.{cfg.format}"
+    results = folder_of("results", cfg.results)
+    path = results / "figures" / f"{file_name(name, options)}.{cfg.format}"
     with matplotlib.rc_context(STYLE):
-        save(FIGURES[name](Path(cfg.results), **options), path)
+        save(FIGURES[name](results, **options), path)
     return path
 
 

@@ -6,9 +6,22 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+from fa_cli.errors import UserError
 
 UNFINISHED = ".fa-run.tmp"  # how the names of files end that are being written
+
+
+def folder_of(key: str, value: Any) -> Path:
+    """The folder that a key names, `~` for the home folder.
+
+    Raises UserError where it names none: an empty one is often a variable that is not set.
+    """
+    if not isinstance(value, str) or not value.strip():
+        shown = "null" if value is None else value
+        raise UserError(f"{key}={shown}: expected a folder: type {key}=DIR")
+    return Path(value).expanduser()
 
 
 def write_bytes(path: Path, content: bytes) -> None:

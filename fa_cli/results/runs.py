@@ -15,7 +15,7 @@ from rich.table import Table
 
 from fa_cli import terminal
 from fa_cli.errors import UserError
-from fa_cli.results.files import is_locked
+from fa_cli.results.files import folder_of, is_locked
 from fa_cli.results.formats import DAMAGE, INDEX
 from fa_cli.results.reading import labels, read_config, read_metrics
 
@@ -41,7 +41,7 @@ def list_runs(cfg: DictConfig) -> None:
 
     Raises UserError where there are none.
     """
-    found = collect(Path(cfg.results))
+    found = collect(folder_of("results", cfg.results))
     if found.table.empty:
         told = "type `fa-run +sweep=fig2` to make some, or results=DIR"
         raise UserError(f"no runs in {cfg.results}: {told}")

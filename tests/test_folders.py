@@ -1,0 +1,51 @@
+"""Nothing is written or deleted where it must not be."""
+
+import pytest
+from helpers import run_command, succeed, told
+
+from fa_cli.errors import UserError
+from fa_cli.results.files import folder_of
+
+
+@pytest.mark.parametrize(
+    "words", [["outputs="], ["outputs=null"], ["-m", "outputs=", "steps=9,10"]]
+)
+def test_no_folder_is_no_folder(fa_run, tmp_path, words):
+    """A variable that is not set, as in outputs=$NOWHERE: nothing is written to the root."""
+    told(fa_run(*words, "seeds=1"), "expected a folder: type outputs=DIR")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("subcommand", ["plot", "report", "runs"])
+def test_nor_of_results(fa_run, subcommand):
+    """The same of what is read."""
+    told(fa_run(subcommand, "results="), "results=: expected a folder: type results=DIR")
+
+
+def test_home(tmp_path):
+    """`~` is the home folder, in every key that names a folder and in FA_DATA_DIR."""
+    home, work = tmp_path / "home", tmp_path / "work"
+    home.mkdir()
+    work.mkdir()
+    here = {"HOME": str(home), "FA_DATA_DIR": "~/images"}
+    succeed(run_command(work, "outputs=~/mine", "steps=10", "seeds=1", **here))
+    assert len(list(home.glob("mine/*/*/done"))) == 1 and not list(work.iterdir())
+    assert "done" in succeed(run_command(work, "runs", "results=~/mine", **here))
+    assert f"{home}/images/mnist" in succeed(run_command(work, "data", **here))
+    assert f"{home}/other/mnist" in succeed(run_command(work, "data", "data_dir=~/other", **here))
+    assert not list(work.iterdir())
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("value", ["", " ", None, 5, []])
+def test_what_is_no_folder(value):
+    """Whatever kind of nothing it is."""
+    with pytest.raises(UserError, match="expected a folder: type outputs=DIR"):
+        folder_of("outputs", value)
+
+
+def test_a_study_finds_its_folder(tmp_path):
+    """Optuna's database needs no folder made by hand."""
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    succeed(run_command(tmp_path, "+sweep=tune_fa", "hydra.sweeper.n_trials=1", "epochs=1"))
+    assert (tmp_path / "outputs" / "tune_fa.db").exists()
