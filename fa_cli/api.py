@@ -23,4 +23,4 @@ def run_words(words: Sequence[str]) -> Results:
         outcome = experiment.run(own, folder, words)
     if outcome.how == experiment.ELSEWHERE:
         raise UserError(f"{folder} is being trained by another process: wait for it")
-    return together([load_run(folder)])
+    return together([load_run(outcome.folder)])

@@ -181,10 +181,11 @@ def command(words: list[str]) -> None:
     if app is train:
         from fa_cli import config
 
-        config.register()
         if words in (["--help"], ["-h"]):
+            config.tell_hydra()
             show_help()
             return
+        config.register()
     parser = get_args_parser()
     parser.error = raise_usage
     parser.parse_args(words)

@@ -3,8 +3,6 @@
 Every mistake becomes one line that names the key and what it may be.
 """
 
-import hashlib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
@@ -17,7 +15,7 @@ from hydra.core.singleton import Singleton
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fa_cli import hydra_messages, options
+from fa_cli import hydra_messages, naming, options
 from fa_cli.backend import BACKENDS
 from fa_cli.data import DATASETS, load_datasets
 from fa_cli.data.fetch import data_folder
@@ -41,14 +39,6 @@ from fa_cli.schema import (
 )
 from fa_cli.units import ACTIVATIONS
 
-NAMED_APART = (
-    "experiment",
-    "sweep",
-    "outputs",
-    "data_dir",
-    "resume",
-    "rule",
-)  # not in folders' names
 WITH_OPTIONS = {
     "model": ModelConfig,
     "rule": RuleConfig,
@@ -95,9 +85,14 @@ CHOICES = {
 
 
 def register() -> None:
-    """Fill the registries; make the schema's defaults and the resolvers known to Hydra."""
+    """Fill the registries, and make known to Hydra what it must know."""
     for load in (load_layers, load_models, load_rules, load_datasets, load_metrics):
         load()
+    tell_hydra()
+
+
+def tell_hydra() -> None:
+    """Make the schema's defaults and the resolvers known to Hydra."""
     defaults = OmegaConf.to_container(OmegaConf.structured(RunConfig))
     for group in WITH_OPTIONS:
         del defaults[group]["options"]
@@ -156,16 +151,8 @@ def experiment_name(*, _root_: DictConfig) -> str:
 
 
 def run_name(*, _root_: DictConfig) -> str:
-    """`${run_name:}`: the second part, the rule and whatever else was typed.
-
-    Such as `rule=fa,batch_size=10`.
-    """
-    typed = [word.lstrip("+") for word in _root_.hydra.overrides.task]
-    differing = sorted(word for word in typed if re.split("[=@]", word)[0] not in NAMED_APART)
-    name = ",".join([f"rule={_root_.rule.name}", *differing]).replace("/", "_").replace(" ", "")
-    if len(name) <= 200:
-        return name
-    return f"{name[:180]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    """`${run_name:}`: the second part, the rule and whatever else was typed (naming.py)."""
+    return naming.run_name(_root_.rule.name, list(_root_.hydra.overrides.task))
 
 
 # ---- from composed to checked --------------------------------------------------------------------

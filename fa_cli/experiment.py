@@ -18,7 +18,7 @@ import pandas as pd
 import threadpoolctl
 from omegaconf import DictConfig, OmegaConf
 
-from fa_cli import compiled, config
+from fa_cli import compiled, config, naming
 from fa_cli.backend import BACKENDS
 from fa_cli.data import DATASETS, Data, Setting
 from fa_cli.errors import Stopped, UserError
@@ -28,7 +28,7 @@ from fa_cli.randomness import Blocks, generator
 from fa_cli.results.files import locked
 from fa_cli.results.formats import summarise
 from fa_cli.results.identity import Identity, identity
-from fa_cli.results.reading import finished, load_run
+from fa_cli.results.reading import belongs_to, finished, load_run
 from fa_cli.results.recorder import Recorder
 from fa_cli.rules import RULES, Rule
 from fa_cli.schema import RunConfig
@@ -57,6 +57,7 @@ def run(composed: DictConfig, folder: Path, typed: Sequence[str]) -> Outcome:
         plain = config.resolve(composed, typed)
         checked = config.check(plain)
         same = identity(plain, config.option_defaults(plain), foreign_files(plain))
+        folder = where_it_is(folder, composed.rule.name, typed, same)
         if checked.resume and finished(folder, same):
             return before(folder)
         with locked(folder) as alone:
@@ -73,6 +74,17 @@ def run(composed: DictConfig, folder: Path, typed: Sequence[str]) -> Outcome:
         with contextlib.suppress(OSError):
             folder.rmdir()  # if nothing is in it
         raise
+
+
+def where_it_is(folder: Path, rule: str, typed: Sequence[str], same: Identity) -> Path:
+    """The run's folder, or the one that an earlier version named otherwise and that has the run."""
+    earlier = folder.with_name(naming.earlier_name(rule, typed))
+    usual = folder.name == naming.run_name(rule, typed) and not (folder / "config.yaml").exists()
+    if not usual or earlier == folder or not belongs_to(earlier, same):
+        return folder
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+    return earlier
 
 
 def before(folder: Path) -> Outcome:

@@ -82,7 +82,7 @@ def dataset(name: str) -> Callable:
     """Decorator that registers a dataset; its options are the arguments after the first."""
 
     def register(function: Callable) -> Callable:
-        DATASETS[name] = Dataset(function, options_of(function, given=1))
+        DATASETS.add(name, Dataset(function, options_of(function, given=1)), function)
         return function
 
     return register

@@ -63,7 +63,7 @@ def figure(name: str, command: str | None = None) -> Callable:
                 again = " resume=false" if isinstance(missing, Incomplete) else ""
                 raise type(missing)(f"{missing}: type `{command}{again}`") from None
 
-        FIGURES[name] = drawn
+        FIGURES.add(name, drawn, function)
         return drawn
 
     return register

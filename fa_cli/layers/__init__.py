@@ -91,7 +91,7 @@ def layer(name: str) -> Callable:
     """Decorator that registers a function (extent below, **options) -> Layer under `name`."""
 
     def register(build: Callable) -> Callable:
-        LAYERS[name] = Kind(build, options_of(build, given=1))
+        LAYERS.add(name, Kind(build, options_of(build, given=1)), build)
         return build
 
     return register

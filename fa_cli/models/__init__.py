@@ -32,7 +32,7 @@ def model(
     name: str, build: Callable, options: Callable | None = None, check: Callable = anything
 ) -> None:
     """Register a kind of network under `name`; `options` is what takes its options as arguments."""
-    MODELS[name] = Model(build, options_of(options) if options else {}, check)
+    MODELS.add(name, Model(build, options_of(options) if options else {}, check), build)
 
 
 def load_models() -> None:

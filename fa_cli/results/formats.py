@@ -12,7 +12,7 @@ import pandas as pd
 from fa_cli.errors import UserError
 
 INDEX = ["seed", "step", "epoch", "examples", "phase"]  # columns of metrics.csv before the metrics
-LARGEST = 4 << 30  # bytes of a .npz file when unpacked
+LARGEST = 4 << 30  # bytes of what is packed in a .npz file, when unpacked
 DAMAGE = (  # what reading a damaged file raises
     OSError,
     ValueError,
@@ -55,9 +55,9 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def npz(arrays: Mapping[str, np.ndarray], compress: bool = True) -> bytes:
-    """Arrays as the bytes of a .npz file."""
-    file = io.BytesIO()
-    (np.savez_compressed if compress else np.savez)(file, **arrays)
+    """Arrays as the bytes of a .npz file; what is too large to be read packed is not packed."""
+    file, size = io.BytesIO(), sum(array.nbytes for array in arrays.values())
+    (np.savez_compressed if compress and size < LARGEST else np.savez)(file, **arrays)
     return file.getvalue()
 
 
@@ -67,7 +67,8 @@ def read_npz(path: Path) -> np.lib.npyio.NpzFile:
         stored = np.load(path, allow_pickle=False)
         if not isinstance(stored, np.lib.npyio.NpzFile):
             raise ValueError("no .npz file")
-        if sum(entry.file_size for entry in stored.zip.infolist()) > LARGEST:
+        packed = [entry for entry in stored.zip.infolist() if entry.compress_type]
+        if sum(entry.file_size for entry in packed) > LARGEST:
             raise ValueError("it unpacks to more than 4 GiB")
         return stored
     except DAMAGE as error:

@@ -1,5 +1,6 @@
 """Finished runs, read back from their folders as pandas tables."""
 
+import hashlib
 import io
 import json
 from collections.abc import Iterable, Mapping
@@ -90,6 +91,15 @@ def finished(folder: Path, identity: Identity | None = None) -> bool:
     return True
 
 
+def belongs_to(folder: Path, identity: Identity) -> bool:
+    """Whether `folder` holds this very run, finished or not."""
+    try:
+        earlier = yaml.safe_load((folder / "config.yaml").read_text())
+        return not identity.difference(earlier)
+    except (*DAMAGE, AttributeError, yaml.YAMLError):
+        return False
+
+
 def damaged(folder: Path, error: BaseException) -> UserError:
     """What is told of a run that cannot be read."""
     told = " ".join(str(error).split())
@@ -101,6 +111,7 @@ def load_run(folder: Path) -> Run:
     if not finished(folder):
         raise UserError(f"{folder} holds no finished run (no file `done`): run it again")
     try:
+        check_files(folder)
         arrays = {}
         if (folder / "arrays.npz").exists():
             with read_npz(folder / "arrays.npz") as stored:
@@ -108,6 +119,18 @@ def load_run(folder: Path) -> Run:
         return Run(folder, read_config(folder), read_metrics(folder), arrays)
     except (*DAMAGE, yaml.YAMLError) as error:
         raise damaged(folder, error) from None
+
+
+def check_files(folder: Path) -> None:
+    """Raise ValueError where a result is not what the run wrote, as its manifest says.
+
+    Manifests of earlier versions do not say it.
+    """
+    manifest = folder / "manifest.json"
+    written = json.loads(manifest.read_text()).get("files", {}) if manifest.exists() else {}
+    for name, checksum in written.items():
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != checksum:
+            raise ValueError(f"{name} is not what the run wrote")
 
 
 def load_runs(folder: Path) -> list[Run]:

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -169,9 +170,11 @@ class Recorder:
             results["arrays.npz"] = npz(arrays)
         if self.audit.arrays:
             results["audit.npz"] = npz(self.audit.arrays)
+        checksums = {name: sha256(content).hexdigest() for name, content in results.items()}
         results |= {f".hydra/{name}": text.encode() for name, text in composed.items()}
         results["config.yaml"] = self.config_text()
-        results["manifest.json"] = json.dumps(self.timed(manifest), indent=2).encode() + b"\n"
+        manifest = {**self.timed(manifest), "files": checksums}
+        results["manifest.json"] = json.dumps(manifest, indent=2).encode() + b"\n"
         (self.folder / "done").unlink(missing_ok=True)
         for name, content in results.items():
             write_bytes(self.folder / name, content)

@@ -17,7 +17,7 @@ from fa_cli import terminal
 from fa_cli.errors import UserError
 from fa_cli.results.files import folder_of, is_locked
 from fa_cli.results.formats import DAMAGE, INDEX
-from fa_cli.results.reading import labels, read_config, read_metrics
+from fa_cli.results.reading import check_files, labels, read_config, read_metrics
 
 MARKS = ("done", "failed", "checkpoint.npz", "config.yaml", ".lock")  # one at least in a run's
 COLUMNS = ("experiment", "run", "status", "age", "seed")
@@ -108,6 +108,7 @@ def look(folder: Path) -> tuple[str, Mapping, pd.DataFrame]:
         if is_locked(folder):
             return "running", config, nothing
         if (folder / "done").exists():
+            check_files(folder)
             metrics = read_metrics(folder)
             final = metrics[metrics["step"] == metrics["step"].max()]
             return "done", config, final.drop(columns=[name for name in INDEX if name != "seed"])

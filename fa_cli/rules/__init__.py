@@ -108,7 +108,8 @@ def rule(
     def register(deltas: Callable) -> Callable:
         options = options_of(deltas, given=3 if noise else 2)
         shown = label or name.replace("_", " ").capitalize()
-        RULES[name] = Rule(name, deltas, feedback, options, noise, adapt, path, shown, colour, line)
+        known = Rule(name, deltas, feedback, options, noise, adapt, path, shown, colour, line)
+        RULES.add(name, known, deltas)
         return deltas
 
     return register
@@ -137,9 +138,12 @@ def load_rules() -> None:
     for source in filter(None, os.environ.get("FA_RULES", "").split(os.pathsep)):
         try:
             import_source(source)
-        except (ImportError, FileNotFoundError) as error:
+        except UserError as error:
+            raise UserError(f"FA_RULES={source}: {error}") from None
+        except Exception as error:  # whatever is in a file from outside
+            what = error if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
             raise UserError(
-                f"FA_RULES={source}: {error}; give a module name or the path of a .py file"
+                f"FA_RULES={source}: {what}; give a module name or the path of a .py file"
             ) from None
 
 
