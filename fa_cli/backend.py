@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,20 +24,33 @@ from fa_cli.registry import Registry
 from fa_cli.signals import ALL, Array
 
 BACKENDS = Registry("backend")
+CGROUP = Path("/sys/fs/cgroup/cpu.max")  # of a container: microseconds of a core in each period
 LARGE = 100_000  # multiply-adds of a product from which direct BLAS calls pay off
 HEAVY = 1_000_000  # and from which seeds are better trained apart, each on a core, than together
 
 
 def usable_cores() -> int:
-    """Cores this process may use: what a scheduler granted, or less where OMP_NUM_THREADS says so.
+    """Cores this process may use: the least of what the system, a scheduler and a person grant.
 
-    A launcher that runs several processes at once divides the cores by that variable, as joblib
-    does.
+    A launcher that runs several processes at once divides the cores by OMP_NUM_THREADS, as joblib
+    does; a container has a quota, a SLURM job a number for each task.
     """
-    granted = hasattr(os, "sched_getaffinity")
-    cores = len(os.sched_getaffinity(0)) if granted else os.cpu_count() or 1
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    return min(cores, int(told)) if told.isdigit() and int(told) > 0 else cores
+    bound = hasattr(os, "sched_getaffinity")
+    granted = [len(os.sched_getaffinity(0)) if bound else os.cpu_count() or 1, *quota()]
+    for name in ("OMP_NUM_THREADS", "SLURM_CPUS_PER_TASK"):
+        told = os.environ.get(name, "").split(",")[0]  # the former may have one for each level
+        if told.isdigit() and int(told) > 0:
+            granted.append(int(told))
+    return min(granted)
+
+
+def quota() -> list[int]:
+    """The cores that a container may use, where it is told how many."""
+    try:
+        limit, period = CGROUP.read_text().split()
+        return [max(1, int(limit) // int(period))]
+    except (OSError, ValueError):  # no container, or "max"
+        return []
 
 
 def blas_routine(name: str) -> Callable:
@@ -225,15 +239,18 @@ class CupyBackend(Backend):
     def __init__(self, dtype: str, device: Whole = 0):
         try:
             import cupy
-        except ImportError:
+        except ModuleNotFoundError:
             raise UserError(
                 "backend=cupy needs CuPy: type `pip install 'fa-run[gpu]'`, or use backend=numpy"
             ) from None
+        except ImportError as error:  # it is there, and CUDA's libraries are not
+            raise UserError(f"backend=cupy: {error}; or use backend=numpy") from None
         try:
             cupy.cuda.Device(device).use()
-        except cupy.cuda.runtime.CUDARuntimeError as error:
+            cupy.arange(2).sum().item()  # that libraries and driver fit shows in a first kernel
+        except Exception as error:  # CuPy's errors are its own, and of many kinds
             raise UserError(
-                f"backend=cupy finds no GPU {device} ({error}): use backend=numpy"
+                f"backend=cupy cannot use GPU {device} ({error}): use backend=numpy"
             ) from None
         super().__init__(cupy, dtype)
         self.device = device

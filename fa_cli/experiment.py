@@ -9,7 +9,7 @@ import inspect
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ import threadpoolctl
 from omegaconf import DictConfig, OmegaConf
 
 from fa_cli import compiled, config, naming
-from fa_cli.backend import BACKENDS
+from fa_cli.backend import BACKENDS, usable_cores
 from fa_cli.data import DATASETS, Data, Setting
 from fa_cli.errors import Stopped, UserError
 from fa_cli.models import MODELS
@@ -215,16 +215,42 @@ def foreign_files(plain: Mapping) -> list[Path]:
 def manifest(checked: RunConfig, net: Network, data: Data, phases: Sequence[Phase]) -> dict:
     """Where results came from: versions, commit, data, device, and by which loop."""
     libraries = [lib for lib in threadpoolctl.threadpool_info() if lib["user_api"] == "blas"]
-    packages = {package: version(package) for package in PACKAGES}
+    packages = {package: version_of(package) for package in PACKAGES}
     return {
         "versions": {"python": platform.python_version()} | packages,
         "commit": commit(),
         "data": data.checksums,
         "backend": checked.backend.name,
         "device": net.backend.device_name(),
-        "blas": sorted({f"{lib['internal_api']} {lib['version']}" for lib in libraries}),
+        "cpu": processor(),
+        "cores": usable_cores(),
+        "threads": getattr(net.backend, "threads", None),
+        "blas": sorted({told_of(library) for library in libraries}),
         "loop": [loop_of(checked, net, phase) for phase in phases],
     }
+
+
+def told_of(library: Mapping) -> str:
+    """A BLAS: which, its version, and the kernel that it has for this processor."""
+    kernel = library.get("architecture") or ""
+    return f"{library['internal_api']} {library['version']} {kernel}".strip()
+
+
+def processor() -> str:
+    """The name of the CPU."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def version_of(package: str) -> str | None:
+    """The version of an installed package; None where that is not written down."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def loop_of(checked: RunConfig, net: Network, phase: Phase) -> str:
@@ -243,7 +269,7 @@ def commit() -> str | None:
     try:
         if not Path(git("rev-parse", "--show-toplevel"), "fa_cli").samefile(Path(__file__).parent):
             return None
-        changed = git("status", "--porcelain", "--", "fa_cli", "conf")
+        changed = git("status", "--porcelain", "--", ":/fa_cli", ":/conf")
         return git("rev-parse", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None

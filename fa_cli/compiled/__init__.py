@@ -8,6 +8,7 @@ momentum, and a rule whose `path` says all of it. Whatever is new is not plain u
 """
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from fa_cli.backend import HEAVY
 from fa_cli.data import Data
+from fa_cli.errors import complain
 from fa_cli.layers.dense import transpose
 from fa_cli.network import Network
 from fa_cli.rules import Path, Rule
@@ -40,7 +42,22 @@ def covers(config: RunConfig, net: Network, phase: "Phase") -> bool:
     size = config.batch_size
     small = size == 1 or (size <= FEW_EXAMPLES and size * net.largest < HEAVY)
     long = phase.stop - phase.start >= LONG
-    return net.backend.compiled and known and small and long and not config.optimizer.momentum
+    fits = known and small and long and not config.optimizer.momentum
+    return net.backend.compiled and fits and can_compile()
+
+
+@cache
+def can_compile() -> bool:
+    """Whether Numba works here; where it does not, a person is told once."""
+    try:
+        from fa_cli.compiled import kernel  # noqa: F401 - it takes a while
+    except Exception as error:  # an accelerator fails in many ways
+        complain(
+            f"Numba does not work here ({type(error).__name__}: {error}): small networks take the "
+            "plain loop, which is slower; backend.compiled=false says so for good"
+        )
+        return False
+    return True
 
 
 def follows(rule: Rule) -> bool:

@@ -1,15 +1,19 @@
 """Files that are whole or not there, and folders that only one process writes to."""
 
+import atexit
+import errno
 import fcntl
 import os
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from fa_cli.errors import UserError
+from fa_cli.errors import UserError, complain
 
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 UNFINISHED = ".fa-run.tmp"  # how the names of files end that are being written
 
 
@@ -66,6 +70,7 @@ def locked(folder: Path) -> Iterator[bool]:
                 yield True
             finally:
                 path.unlink(missing_ok=True)
+                path.with_name(f"{path.name}-holder").unlink(missing_ok=True)
             return
 
 
@@ -84,7 +89,47 @@ def lock(file: IO, kind: int) -> bool:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        return lock_without_system(Path(file.name), kind)
     return True
+
+
+def lock_without_system(path: Path, kind: int) -> bool:
+    """On a file system without locks: a file that says which process of which machine has it.
+
+    One of a process of this machine that is no more does not count; others a person must remove.
+    """
+    holder = path.with_name(f"{path.name}-holder")
+    mine = f"{socket.gethostname()} {os.getpid()}"
+    while True:
+        if kind == fcntl.LOCK_SH:
+            return not holder.exists() or ended(holder)
+        try:
+            with open(holder, "x") as file:
+                file.write(mine)
+            complain(f"{path.parent} has no locks of files: {holder.name} stands for one")
+            atexit.register(holder.unlink, missing_ok=True)
+            return True
+        except FileExistsError:
+            if holder.read_text() == mine:
+                return True
+            if not ended(holder):
+                return False
+            holder.unlink(missing_ok=True)
+
+
+def ended(holder: Path) -> bool:
+    """Whether the process that a holder's file names ran on this machine and is no more."""
+    try:
+        host, process = holder.read_text().split()
+        if host != socket.gethostname():
+            return False
+        os.kill(int(process), 0)
+    except (FileNotFoundError, ProcessLookupError, ValueError):
+        return True
+    return False
 
 
 def is_at(file: IO, path: Path) -> bool:
