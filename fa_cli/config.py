@@ -46,7 +46,9 @@ WITH_OPTIONS = {
     "backend": BackendConfig,
 }
 EITHER = (("steps", "epochs"), ("model.sizes", "model.layers"))  # the one that is typed wins
-INFINITY = float("inf")
+INFINITY, MANY = float("inf"), 10**12
+MOST_SEEDS = 10**6
+LISTS = ("model.sizes", "optimizer.schedule", "record.metrics", "phases")
 
 
 class Range(NamedTuple):
@@ -60,13 +62,13 @@ class Range(NamedTuple):
 RANGES = {
     "steps": Range(1),
     "epochs": Range(0, included=False),
-    "batch_size": Range(1),
+    "batch_size": Range(1, MANY),
     "model.bias_scale": Range(0),
     "optimizer.learning_rate": Range(0),
-    "optimizer.weight_decay": Range(0),
+    "optimizer.weight_decay": Range(0, options.VAST),
     "optimizer.momentum": Range(0, 1),
     "record.every": Range(1),
-    "record.examples": Range(2),
+    "record.examples": Range(2, MANY),
     "record.receptive_fields": Range(0),
     "record.audit": Range(0),
     "record.checkpoint_seconds": Range(0),
@@ -173,7 +175,7 @@ def resolve(composed: DictConfig, typed: Sequence[str]) -> dict:
             raise UserError(
                 f"the run has no {key}: take ~{key} away, or give it a value in your YAML file"
             )
-    for group in WITH_OPTIONS:
+    for group in (*WITH_OPTIONS, "optimizer", "record"):
         if not isinstance(plain[group], dict):
             raise UserError(
                 f"{group}={plain[group]}: expected a group, such as {group}=NAME; "
@@ -208,6 +210,8 @@ def check(plain: Mapping) -> RunConfig:
     Raises UserError otherwise.
     """
     plain, allowed = {**plain}, options_allowed(plain)
+    check_lists(plain)
+    folder_of("outputs", plain["outputs"])
     for group, schema in WITH_OPTIONS.items():
         known = {field.name for field in fields(schema)} - {"options"}
         given = {key: value for key, value in plain[group].items() if key not in known}
@@ -276,6 +280,24 @@ def rules_of(plain: Mapping) -> list[str]:
     return [name_in(plain, "rule"), *(phase["rule"] for phase in named)]
 
 
+def check_lists(plain: Mapping) -> None:
+    """Raise UserError for something else where a list is expected."""
+    found = {key: value_at(plain, key) for key in LISTS}
+    for index, phase in enumerate(found["phases"] if isinstance(found["phases"], list) else []):
+        if isinstance(phase, dict):
+            found[f"phases[{index}].freeze"] = phase.get("freeze")
+    for key, value in found.items():
+        if not isinstance(value, list | None):
+            raise UserError(f"{key}={value}: expected a list in brackets, such as [1,2]")
+
+
+def value_at(plain: Mapping, key: str) -> Any:
+    """The value of a dotted key; None where there is none."""
+    for name in key.split("."):
+        plain = plain.get(name) if isinstance(plain, dict) else None
+    return plain
+
+
 # ---- checks of values ----------------------------------------------------------------------------
 
 
@@ -328,7 +350,7 @@ def check_phase(index: int, phase: PhaseConfig, layers: int) -> None:
     """Raise UserError for a phase without a proper length, or one that freezes layers not there."""
     if (phase.steps is None) == (phase.epochs is None):
         raise UserError(f"phases[{index}]: give its length as one of steps and epochs")
-    length = phase.steps or phase.epochs
+    length = phase.epochs if phase.steps is None else phase.steps
     if length <= 0:
         raise UserError(f"phases[{index}]: its length is {length}, expected a number above 0")
     if not all(is_number(l) and 0 <= l < layers for l in phase.freeze):
@@ -356,7 +378,7 @@ def is_pair(value: Any) -> bool:
 def seeds_of(config: RunConfig) -> list[int]:
     """`seeds` as a list: a number n means 0 .. n-1."""
     seeds = config.seeds
-    if is_whole(seeds) and seeds > 0:
+    if is_whole(seeds) and 0 < seeds < MOST_SEEDS:
         return list(range(seeds))
     listed = isinstance(seeds, list) and all(is_whole(seed) and seed >= 0 for seed in seeds)
     if not listed or not seeds or len(set(seeds)) < len(seeds):

@@ -143,6 +143,8 @@ def open_data(checked: RunConfig, net: Network) -> Data:
 def plan(checked: RunConfig, net: Network, data: Data) -> list[Phase]:
     """The phases of a run, one after the other; a plain run is a single phase."""
     phases, start = [], 0
+    if checked.epochs:
+        length(None, checked.epochs, data.steps_per_epoch)  # a schedule counts in them
     for part in checked.phases or [checked]:
         whole = part is checked
         rule = RULES.find(checked.rule.name if whole else part.rule or checked.rule.name)

@@ -1,6 +1,7 @@
 """What Hydra and OmegaConf complain of, in one line of this project: a table of patterns."""
 
 import re
+import traceback
 from collections.abc import Callable
 
 from hydra.errors import HydraException, OverrideParseException
@@ -22,6 +23,8 @@ GROUPS = "`fa-run --help` lists the names"
 
 def not_found(text: str, group: str, name: str) -> str:
     """A group has no such option."""
+    if group is None and name.endswith("/"):  # rule=
+        group, name = name[:-1], ""
     if name in EXTRAS:
         return f"{group}={name} needs a plugin: type `pip install 'fa-run[{EXTRAS[name]}]'`"
     options = re.findall(r"^\t(\w+)$", text, re.MULTILINE)
@@ -45,9 +48,11 @@ def no_override(text: str, key: str) -> str:
     return f"no key is called {key}: {suggest(key, known_keys())}"
 
 
-def group_of_null(text: str) -> str:
-    """model=null."""
-    return f"a group cannot be null: type GROUP=NAME, such as model=linear; {GROUPS}"
+def group_of_no_name(text: str) -> str:
+    """model=null, model=5, model=[5]."""
+    return (
+        f"a group takes a name, no null or number: type GROUP=NAME, such as model=linear; {GROUPS}"
+    )
 
 
 PATTERNS: list[tuple[str, Callable[..., str]]] = [  # in a message; (message, *groups) -> the line
@@ -59,7 +64,7 @@ PATTERNS: list[tuple[str, Callable[..., str]]] = [  # in a message; (message, *g
         r"Multiple values for ([\w/]+)",
         lambda text, key: f"{key} has a value already: type {key}=NAME without the +",
     ),
-    (r"Config group override", group_of_null),
+    (r"Config group override|is not iterable", group_of_no_name),
     (
         r"Missing mandatory value: (\w+)\.name",  # ~rule
         lambda text, group: f"the run has no {group}: type {group}=NAME; {GROUPS}",
@@ -77,7 +82,13 @@ def of_hydra(error: BaseException) -> bool:
     """Whether Hydra or OmegaConf complains of what a person wrote."""
     told = ("Config group override", "Unknown plugin class")
     known = isinstance(error, HydraException | OmegaConfBaseException)
-    return known or any(text in str(error) for text in told)
+    return known or any(text in str(error) for text in told) or of_defaults(error)
+
+
+def of_defaults(error: BaseException) -> bool:
+    """Whether Hydra stumbled over what was given as a group's name, such as optimizer=[1]."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return isinstance(error, TypeError) and frames[-1].filename.endswith("defaults_list.py")
 
 
 def in_one_line(error: BaseException) -> str:

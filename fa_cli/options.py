@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 from fa_cli.errors import UserError, suggest
 
 REQUIRED = inspect.Parameter.empty
-INFINITY = float("inf")
+VAST = 1e18  # no number of a config is as large
 
 
 class Expected(NamedTuple):
@@ -54,9 +54,8 @@ class Option(NamedTuple):
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a finite number."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and abs(value) < INFINITY
+    """Whether a value is a number that one can compute with."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < VAST
 
 
 def options_of(function: Callable, given: int = 0) -> dict[str, Option]:

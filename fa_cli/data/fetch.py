@@ -7,7 +7,7 @@ import subprocess
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -52,7 +52,7 @@ def fetch_data(cfg: DictConfig) -> None:
 
     Raises UserError for an unknown name, and where no way to get the files works.
     """
-    data_dir, names = data_folder(cfg.data_dir), list(cfg.names)
+    data_dir, names = data_folder(cfg.data_dir), names_of(cfg)
     for name in names:
         if name not in SOURCES:
             raise UserError(f"no dataset called {name!r} can be fetched: {suggest(name, SOURCES)}")
@@ -60,6 +60,13 @@ def fetch_data(cfg: DictConfig) -> None:
     for name, source in SOURCES.items():
         if not names or name in names:
             terminal.out.print(f"{name}  {status(source, data_dir)}")
+
+
+def names_of(cfg: DictConfig) -> list[str]:
+    """The datasets that were named; raises UserError for what is no list of words."""
+    if not isinstance(cfg.names, Sequence) or not all(isinstance(name, str) for name in cfg.names):
+        raise UserError(f"names={cfg.names}: {suggest(str(cfg.names), SOURCES)}")
+    return list(cfg.names)
 
 
 def data_folder(data_dir: str | None) -> str:

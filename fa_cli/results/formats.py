@@ -18,6 +18,7 @@ DAMAGE = (  # what reading a damaged file raises
     ValueError,
     LookupError,
     TypeError,
+    RuntimeError,  # an entry of a .npz file that claims to be encrypted
     EOFError,
     zipfile.BadZipFile,
     zlib.error,
@@ -61,12 +62,21 @@ def npz(arrays: Mapping[str, np.ndarray], compress: bool = True) -> bytes:
     return file.getvalue()
 
 
+def announced(path: Path) -> int:
+    """How many arrays a .npz file says, at its very end, that it holds."""
+    with open(path, "rb") as file:
+        file.seek(-12, io.SEEK_END)
+        return int.from_bytes(file.read(2), "little")
+
+
 def read_npz(path: Path) -> np.lib.npyio.NpzFile:
     """Open a .npz file; raises UserError if it is not whole."""
     try:
         stored = np.load(path, allow_pickle=False)
         if not isinstance(stored, np.lib.npyio.NpzFile):
             raise ValueError("no .npz file")
+        if len(stored.zip.infolist()) != announced(path):
+            raise ValueError("its directory is not whole")
         packed = [entry for entry in stored.zip.infolist() if entry.compress_type]
         if sum(entry.file_size for entry in packed) > LARGEST:
             raise ValueError("it unpacks to more than 4 GiB")
