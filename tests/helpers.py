@@ -1,16 +1,19 @@
 """What the tests share: the command as a person runs it, small networks, one tolerance by dtype."""
 
+import io
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from fa_cli import cli, config, tally
 from fa_cli.backend import Backend, NumpyBackend
 from fa_cli.data import Batch
 from fa_cli.layers import LAYERS, load_layers
@@ -50,6 +53,25 @@ def run_command(folder: Path, *words: str, **environment: str) -> subprocess.Com
         text=True,
         timeout=300,
     )
+
+
+def run_here(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess:
+    """What `run_command` does, in this process: the same words, texts and status, much faster."""
+    out, err = io.StringIO(), io.StringIO()
+    own = dict.fromkeys(("HYDRA_FULL_ERROR", tally.TALLY, tally.COMMAND), "")  # it sets these
+    with pytest.MonkeyPatch.context() as patch, config.apart():
+        for name, value in (own | environment).items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "argv", ["fa-run", *words])
+        patch.chdir(folder)
+        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+            cli.main()
+    return subprocess.CompletedProcess(words, ended.value.code, out.getvalue(), err.getvalue())
+
+
+def snapshot(folder: Path) -> dict[Path, bytes]:
+    """The bytes of all files below a folder."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def start_command(folder: Path, *words: str, **environment: str) -> subprocess.Popen:

@@ -1,75 +1,100 @@
-"""The command as a person uses it: results on disk, repetition, resumption, seeds, sweeps, completion, rules from outside."""
+"""The command as a person uses it.
 
-import io
+Results on disk, repetition, resumption, seeds, sweeps, completion, rules from outside.
+"""
+
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import needs_mnist, run_command, wait_for
+import yaml
+from helpers import (
+    needs_mnist,
+    run_command,
+    run_here,
+    snapshot,
+    start_command,
+    succeed,
+    told,
+    wait_for,
+)
+
+FILES = {"metrics.csv", "summary.csv", "config.yaml", "manifest.json", "done"}
+FILES |= {".hydra/config.yaml", ".hydra/overrides.yaml"}
+OTHERS = {"manifest.json", ".hydra/config.yaml", ".hydra/overrides.yaml"}  # times, what was typed
 
 
-def succeed(done) -> str:
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def run_folder(folder: Path) -> Path:
+    """The one finished run below a folder."""
+    (done,) = folder.rglob("done")
+    return done.parent
+
+
+def metrics_of(folder: Path) -> pd.DataFrame:
+    """metrics.csv of the one finished run below a folder."""
+    return pd.read_csv(run_folder(folder) / "metrics.csv")
+
+
+def arrays_of(path: Path) -> dict[str, np.ndarray]:
+    """What a .npz file holds."""
+    with np.load(path) as stored:
+        return {key: stored[key] for key in stored.files}
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """The files of the one finished run below a folder that a repetition must leave the same."""
+    run = run_folder(folder)
+    files = {path.relative_to(run).as_posix(): content for path, content in snapshot(run).items()}
+    return {name: content for name, content in files.items() if name not in OTHERS}
+
+
+# ---- a run ---------------------------------------------------------------------------------------
 
 
 def test_a_bare_run(fa_run, tmp_path):
-    """Fig. 2's network with feedback alignment: a table, the folder, what to type next; the same again changes nothing."""
-    said = succeed(fa_run())
+    """Fig. 2's network with feedback alignment: a table, the folder, what to type next.
+
+    Plain text where there is no terminal; the same again changes nothing.
+    """
+    done = fa_run()
+    said = succeed(done)
+    assert done.stderr == "" and "\x1b" not in said and said.startswith("final values")
     for part in ("nse", "angle_to_bp_1", "n = 20", "outputs/linear/rule=fa", "next: "):
         assert part in said
     folder = tmp_path / "outputs" / "linear" / "rule=fa"
-    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert names == {
-        "metrics.csv",
-        "summary.csv",
-        "config.yaml",
-        "manifest.json",
-        "done",
-        ".hydra/config.yaml",
-        ".hydra/overrides.yaml",
-    }
+    assert {path.relative_to(folder).as_posix() for path in snapshot(folder)} == FILES
     metrics = pd.read_csv(folder / "metrics.csv")
     assert list(metrics)[:5] == ["seed", "step", "epoch", "examples", "phase"]
     assert set(metrics["seed"]) == set(range(20)) and metrics["step"].max() == 2000
     assert metrics[metrics["step"] == 2000]["nse"].max() < 1e-6
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert (
-        manifest["backend"] == "numpy"
-        and manifest["examples_per_second"] > 0
-        and "numpy" in manifest["versions"]
-    )
-
-    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    assert "finished before" in succeed(fa_run())
-    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
-
-    succeed(fa_run("resume=false"))
-    after = {
-        path: path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and path.name != "manifest.json"
-    }
-    after = {path: content for path, content in after.items() if path.parent.name != ".hydra"}
-    assert after == {path: content for path, content in before.items() if path in after}
+    assert manifest["backend"] == "numpy" and "numpy" in manifest["versions"]
+    assert manifest["examples_per_second"] > 0
+    before = snapshot(folder)
+    assert "finished before" in succeed(run_here(tmp_path))
+    assert snapshot(folder) == before
+    first = results(tmp_path)
+    assert "trained in" in succeed(run_here(tmp_path, "resume=false"))
+    assert results(tmp_path) == first
 
 
 def test_help_version_and_config(fa_run, tmp_path):
     """Each subcommand has its own help; `--cfg job` shows the config and trains nothing."""
     assert "fa-run -m rule=bp,fa" in succeed(fa_run("--help"))
-    assert "format=png|pdf|svg" in succeed(fa_run("plot", "--help"))
-    assert "NAME ..." in succeed(fa_run("data", "--help"))
-    assert succeed(fa_run("--version")).startswith("fa-run ")
-    assert "learning_rate: 0.01" in succeed(fa_run("--cfg", "job", "--resolve", "rule=bp"))
-    assert not list(tmp_path.rglob("*.csv"))
+    assert "format=png|pdf|svg" in succeed(run_here(tmp_path, "plot", "--help"))
+    assert "NAME ..." in succeed(run_here(tmp_path, "data", "--help"))
+    assert succeed(run_here(tmp_path, "--version")).startswith("fa-run ")
+    shown = succeed(run_here(tmp_path, "--cfg", "job", "--resolve", "rule=bp"))
+    assert "learning_rate: 0.01" in shown
+    assert not snapshot(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -77,203 +102,242 @@ def test_help_version_and_config(fa_run, tmp_path):
     [
         ["rule=fa"],
         ["rule=node_perturbation"],
+        ["rule=kolen_pollack", "optimizer.weight_decay=0.01"],
         ["experiment=debug"],
         ["experiment=debug", "rule=bp", "model.hidden=tanh", "dtype=float32"],
     ],
     ids=" ".join,
 )
-def test_a_seed_is_the_same_alone_or_among_others(fa_run, tmp_path, words):
+def test_a_seed_is_the_same_alone_or_among_others(tmp_path, words):
     """Seed 3 alone and among 0..4: the same rows of metrics.csv to the last digit."""
     words = [*words, "steps=300", "record.every=100"]
-    succeed(fa_run(*words, "seeds=[3]", "outputs=alone"))
-    succeed(fa_run(*words, "seeds=5", "outputs=among"))
-    (alone,), (among,) = (
-        list((tmp_path / name).rglob("metrics.csv")) for name in ("alone", "among")
-    )
-    rows = [line for line in among.read_text().splitlines() if line.startswith("3,")]
-    assert len(rows) == 4 and alone.read_text().splitlines()[1:] == rows
+    succeed(run_here(tmp_path, *words, "seeds=[3]", "outputs=alone"))
+    succeed(run_here(tmp_path, *words, "seeds=5", "outputs=among"))
+    alone, among = (results(tmp_path / name)["metrics.csv"] for name in ("alone", "among"))
+    rows = [line for line in among.splitlines() if line.startswith(b"3,")]
+    assert len(rows) == 4 and alone.splitlines()[1:] == rows
 
 
 def test_a_sweep_and_the_names_of_its_folders(fa_run, tmp_path):
     """A folder for each combination, named by what differs."""
     succeed(fa_run("-m", "experiment=debug", "rule=bp,shallow", "batch_size=5,10"))
     names = {path.parent.name for path in tmp_path.rglob("done")}
-    assert names == {
-        f"rule={rule},batch_size={size}" for rule in ("bp", "shallow") for size in (5, 10)
-    }
+    of_bp = {"rule=bp,batch_size=5", "rule=bp,batch_size=10"}
+    assert names == of_bp | {name.replace("bp", "shallow") for name in of_bp}
 
 
-def only_metrics(folder: Path) -> pd.DataFrame:
-    (path,) = folder.rglob("metrics.csv")
-    return pd.read_csv(path)
+def test_steps_and_epochs(tmp_path):
+    """The one that is typed replaces the experiment's: of 1,500 images in fives 2 epochs."""
+    succeed(run_here(tmp_path, "experiment=debug", "epochs=2"))
+    table = metrics_of(tmp_path).query("seed == 0")
+    assert table["step"].tolist() == [0, 300, 600] and table["epoch"].tolist() == [0, 1, 2]
+    assert table["examples"].tolist() == [0, 1500, 3000]
 
 
-def test_steps_and_epochs(fa_run, tmp_path):
-    """The one that is typed replaces the experiment's: 2 epochs of 1,500 images in fives are 600 steps."""
-    succeed(fa_run("experiment=debug", "epochs=2", "outputs=e"))
-    table = only_metrics(tmp_path / "e")
-    assert table["step"].tolist()[:3] == [0, 300, 600] and table["epoch"].tolist()[:3] == [0, 1, 2]
-    assert table["examples"].tolist()[:3] == [0, 1500, 3000]
-
-
-def test_phases(fa_run, tmp_path):
+def test_phases(tmp_path):
     """Rule and frozen layers change with the phase; while only W_0 learns, W stays as it was."""
-    succeed(
-        fa_run(
-            "phases=[{freeze:[1],steps:100},{rule:bp,steps:50}]",
-            "optimizer.learning_rate=0.002",
-            "seeds=2",
-            "record.every=50",
-        )
-    )
-    table = only_metrics(tmp_path).query("seed == 0").set_index("step")
+    words = ["phases=[{freeze:[1],steps:100},{rule:bp,steps:50}]", "optimizer.learning_rate=0.002"]
+    succeed(run_here(tmp_path, *words, "seeds=2", "record.every=50"))
+    table = metrics_of(tmp_path).query("seed == 0").set_index("step")
     assert table["phase"].tolist() == [0, 0, 1, 1]
     assert table["weight_norm_1"][0] == table["weight_norm_1"][100] != table["weight_norm_1"][150]
     assert table["weight_norm_0"][0] != table["weight_norm_0"][100]
     assert table["angle_w_b_1"].isna().tolist() == [False, False, True, True]
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1], ids=lambda number: number.name
-)
-def test_interrupted_and_resumed(tmp_path, number):
-    """A signal writes a checkpoint and ends the run; the same command goes on, to the same bytes as a run without interruption."""
-    words = [
-        "steps=60000",
-        "seeds=5",
-        "optimizer.momentum=0.5",
-        "optimizer.learning_rate=0.001",
-        "rule=node_perturbation",
-    ]
-    words += ["phases=[{steps:30000},{freeze:[0],steps:30000}]", "record.audit=2"]
-    command = [str(Path(sys.executable).with_name("fa-run")), *words]
-    process = subprocess.Popen(
-        [*command, "outputs=stopped"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    wait_for("config.yaml", tmp_path, process)  # written when training begins
-    time.sleep(1)
-    process.send_signal(number)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 128 + number, told
-    assert len(told.strip().splitlines()) == 1 and "goes on from there" in told
-    (checkpoint,) = (tmp_path / "stopped").rglob("checkpoint.npz")
-    assert not list((tmp_path / "stopped").rglob("done"))
-    with np.load(checkpoint) as state:
-        assert 0 < state["step"] < 60000
-    for name in ("stopped", "whole"):
-        succeed(run_command(tmp_path, *words, f"outputs={name}"))
-    stopped, whole = (next((tmp_path / name).rglob("done")).parent for name in ("stopped", "whole"))
-    for name in ("metrics.csv", "summary.csv"):
-        assert (stopped / name).read_bytes() == (whole / name).read_bytes()
-    with np.load(stopped / "audit.npz") as mine, np.load(whole / "audit.npz") as other:
-        assert mine.files == other.files
-    assert not (stopped / "checkpoint.npz").exists()
-
-
-def test_a_seed_that_diverges_ends_alone(fa_run, tmp_path):
-    """Its rows end, it is named with step, layer and remedy; the others have the values that they have without it."""
+def test_a_seed_that_diverges_ends_alone(tmp_path):
+    """Its rows end, it is named with step, layer and remedy; the others are as without it."""
     words = ["optimizer.learning_rate=0.012", "steps=1000", "record.every=10"]
-    done = fa_run(*words, "outputs=all")
-    assert done.returncode == 0
-    said = r"seed (\d+) diverged before step (\d+), first in W_\d, with optimizer.learning_rate=0.012: type a smaller one"
-    ended = {int(seed): int(step) for seed, step in re.findall(said, done.stderr)}
+    done = run_here(tmp_path, *words, "outputs=all")
+    succeed(done)
+    pattern = r"seed (\d+) diverged before step (\d+), first in W_\d, with optimizer.learning_rate"
+    pattern += "=0.012: type a smaller one"
+    ended = {int(seed): int(step) for seed, step in re.findall(pattern, done.stderr)}
     assert 0 < len(ended) == len(done.stderr.splitlines()) < 20
-    table = only_metrics(tmp_path / "all")
-    assert table.groupby("seed")["step"].max().to_dict() == {
-        s: ended.get(s, 1010) - 10 for s in range(20)
-    }
-    (summary,) = (tmp_path / "all").rglob("summary.csv")
-    assert set(pd.read_csv(summary)["n"]) == {20 - len(ended)}
-    others = [s for s in range(20) if s not in ended]
-    succeed(fa_run(*words, f"seeds={others}".replace(" ", ""), "outputs=others"))
-    assert (
-        table[~table["seed"].isin(ended)]
-        .reset_index(drop=True)
-        .equals(only_metrics(tmp_path / "others"))
-    )
+    table, others = metrics_of(tmp_path / "all"), [s for s in range(20) if s not in ended]
+    last = dict.fromkeys(others, 1000) | {seed: step - 10 for seed, step in ended.items()}
+    assert table.groupby("seed")["step"].max().to_dict() == last
+    assert set(pd.read_csv(run_folder(tmp_path) / "summary.csv")["n"]) == {len(others)}
+    succeed(run_here(tmp_path, *words, f"seeds={others}".replace(" ", ""), "outputs=others"))
+    expected = table[table["seed"].isin(others)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(metrics_of(tmp_path / "others"), expected, check_exact=True)
+
+
+LOOPS = [
+    (["steps=5000", "record.every=5000"], ["compiled"]),
+    (["steps=5000", "record.every=5000", "backend.compiled=false"], ["seeds together"]),
+    (["model.sizes=[30,400,10]", "batch_size=100", "steps=1"], ["seeds apart"]),
+    (["phases=[{steps:5000},{rule:kolen_pollack,steps:1}]"], ["compiled", "seeds together"]),
+]
+
+
+@pytest.mark.parametrize(("words", "loops"), LOOPS, ids=[" ".join(words) for words, _ in LOOPS])
+def test_the_manifest_says_which_loop_ran(tmp_path, words, loops):
+    """For each phase: the compiled one, or that of all seeds together, or of one on each core."""
+    succeed(run_here(tmp_path, *words, "seeds=2"))
+    manifest = json.loads((run_folder(tmp_path) / "manifest.json").read_text())
+    assert manifest["loop"] == loops
+
+
+# ---- what it keeps -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule", ["fa", "kolen_pollack"])
+def test_an_audit_can_be_rederived(tmp_path, rule):
+    """record.audit=3: the updates of a 3-layer tanh net, recomputed with plain NumPy.
+
+    That is W, b and B of each step, those after the last audited update included.
+    """
+    words = ["model=tanh", "dataset=teacher", "batch_size=4", "optimizer.weight_decay=0.5"]
+    words += [f"rule={rule}", "record.audit=3", "steps=9", "seeds=2"]
+    succeed(run_here(tmp_path, *words))
+    audit = arrays_of(run_folder(tmp_path) / "audit.npz")
+    assert {key.split("/")[0] for key in audit} == set("0123") and "3/x" not in audit
+    eta, learns = 0.01, rule == "kolen_pollack"
+    keep = (1 - eta * 0.5) ** 4
+    for k, s in np.ndindex(3, 2):
+        now = {key.split("/")[1]: array[s] for key, array in audit.items() if key[0] == str(k)}
+        x, w0, w1, b = (now[name] for name in ("x", "W0", "W1", "B1"))
+        h = np.tanh(x @ w0.T + now["b0"])
+        e = now["target"] - (h @ w1.T + now["b1"])
+        d = (e @ b.T) * (1 - h**2)
+        after = {
+            "W1": keep * w1 + eta * e.T @ h,
+            "b1": now["b1"] + eta * e.sum(0),
+            "W0": keep * w0 + eta * d.T @ x,
+            "b0": now["b0"] + eta * d.sum(0),
+            "B1": keep * b + eta * h.T @ e if learns else b,
+        }
+        for name, value in after.items():
+            found = audit[f"{k + 1}/{name}"][s]
+            np.testing.assert_allclose(found, value, rtol=0, atol=1e-13)
+
+
+def test_the_audit_holds_the_noise(tmp_path):
+    """A rule with noise: xi_l as it was added to h_l, of the sd that the config says."""
+    words = ["rule=node_perturbation", "record.audit=2", "steps=5", "batch_size=500", "seeds=2"]
+    succeed(run_here(tmp_path, *words))
+    noise = arrays_of(run_folder(tmp_path) / "audit.npz")["1/noise1"]
+    assert noise.shape == (2, 500, 20) and noise.std() == pytest.approx(0.01, rel=0.02)
+
+
+def test_feedback_that_learns_lives_on_through_phases(tmp_path):
+    """Kolen-Pollack, then feedback alignment, then Kolen-Pollack again: B rests, and goes on."""
+    phases = "phases=[{steps:2},{rule:fa,steps:2},{steps:2}]"
+    words = ["rule=kolen_pollack", "+rule.derivative=local", "optimizer.weight_decay=0.1", phases]
+    succeed(run_here(tmp_path, *words, "record.audit=6", "record.keep_checkpoint=true", "seeds=2"))
+    audit = arrays_of(run_folder(tmp_path) / "audit.npz")
+    b = [audit[f"{step}/B1"] for step in range(7)]
+    moved = [(b[step] != b[step + 1]).all() for step in range(6)]
+    assert moved == [True, True, False, False, True, True]
+    assert (b[2] == b[4]).all()
+    kept = arrays_of(run_folder(tmp_path) / "checkpoint.npz")
+    np.testing.assert_array_equal(kept["state/B1"], b[6])
+
+
+def test_a_kept_checkpoint_has_the_final_state(tmp_path):
+    """record.keep_checkpoint=true: the last parameters, none where synapses are absent."""
+    words = ["experiment=debug", "model.sparsity=[0,0.5]", "rule.feedback_sparsity=0.5"]
+    succeed(run_here(tmp_path, *words, "record.keep_checkpoint=true"))
+    state = arrays_of(run_folder(tmp_path) / "checkpoint.npz")
+    shapes = {"state/W0": (2, 20, 64), "state/W1": (2, 10, 20), "state/B1": (2, 20, 10)}
+    assert state["step"] == 30 and {name: state[name].shape for name in shapes} == shapes
+    assert (state["state/W1"] == 0).mean() == (state["state/B1"] == 0).mean() == 0.5
+    assert (state["state/W0"] == 0).mean() < 0.01
+
+
+# ---- once more -----------------------------------------------------------------------------------
+
+PHASES = "phases=[{steps:500},{rule:fa,steps:14000},{steps:5500}]"
+INTERRUPTED = {
+    signal.SIGINT: ["rule=node_perturbation", "optimizer.momentum=0.5"],
+    signal.SIGTERM: ["rule=kolen_pollack", "optimizer.weight_decay=0.01", "steps=20000"],
+    signal.SIGUSR1: ["rule=kolen_pollack", "+rule.derivative=local", PHASES],
+}
+INTERRUPTED[signal.SIGINT] += ["phases=[{steps:500},{freeze:[0],steps:19500}]"]
+
+
+@pytest.mark.parametrize("number", INTERRUPTED, ids=lambda number: number.name)
+def test_interrupted_and_resumed(tmp_path, number):
+    """A signal writes a checkpoint and ends the run; the same command goes on from there.
+
+    It comes to the same bytes as a run without interruption.
+    """
+    words = [*INTERRUPTED[number], "optimizer.learning_rate=0.001", "seeds=5", "record.audit=2"]
+    words += ["record.checkpoint_seconds=0.1"]
+    process = start_command(tmp_path, *words, "outputs=stopped")
+    wait_for("checkpoint.npz", tmp_path, process)
+    process.send_signal(number)
+    _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 128 + number, complaint
+    (line,) = complaint.strip().splitlines()
+    assert "goes on from there" in line
+    (checkpoint,) = (tmp_path / "stopped").rglob("checkpoint.npz")
+    assert not list(tmp_path.rglob("done"))
+    assert 0 < arrays_of(checkpoint)["step"] < 20000
+    for name in ("stopped", "whole"):
+        succeed(run_here(tmp_path, *words, f"outputs={name}"))
+    assert results(tmp_path / "stopped") == results(tmp_path / "whole")
+    assert {"metrics.csv", "audit.npz"} < {*results(tmp_path / "whole")}
 
 
 def test_two_identical_sweeps_share_the_work(tmp_path):
     """Started together, they train each run once; a third one finds all of them finished."""
-    words = ["-m", "rule=bp,fa,shallow", "steps=20000", "seeds=5", "record.every=1000"]
-    command = [str(Path(sys.executable).with_name("fa-run")), *words]
-    pair = [
-        subprocess.Popen(
-            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        for _ in range(2)
-    ]
-    told = [process.communicate(timeout=120) for process in pair]
-    assert [process.returncode for process in pair] == [0, 0], told
+    words = ["-m", "rule=bp,fa,shallow", "steps=4000", "seeds=5", "record.every=1000"]
+    pair = [start_command(tmp_path, *words) for _ in range(2)]
+    said = [process.communicate(timeout=120) for process in pair]
+    assert [process.returncode for process in pair] == [0, 0], said
     assert len(list(tmp_path.rglob("done"))) == 3
-    assert sum(out.count("trained in") for out, _ in told) == 3
-    assert "3 runs: 3 finished before" in succeed(run_command(tmp_path, *words))
-    assert "3 runs: 3 trained" in succeed(run_command(tmp_path, *words, "resume=false"))
+    assert sum(out.count("trained in") for out, _ in said) == 3
+    assert "3 runs: 3 finished before" in succeed(run_here(tmp_path, *words))
+    assert "3 runs: 3 trained" in succeed(run_here(tmp_path, *words, "resume=false"))
 
 
-def test_an_audit_can_be_rederived(fa_run, tmp_path):
-    """record.audit=3: the updates of a 3-layer tanh net under feedback alignment, recomputed with plain NumPy."""
-    eta = 0.01
-    succeed(
-        fa_run(
-            "model=tanh",
-            "dataset=teacher",
-            "record.audit=3",
-            f"optimizer.learning_rate={eta}",
-            "steps=9",
-            "seeds=2",
-            "batch_size=4",
-        )
-    )
-    (path,) = tmp_path.rglob("audit.npz")
-    audit = np.load(path)
-    assert {key.split("/")[0] for key in audit.files} == set("0123") and "3/x" not in audit
-    for k in range(3):
-        for s in range(2):
-            w0, w1, b0, b1, feedback = (
-                audit[f"{k}/{name}"][s] for name in ("W0", "W1", "b0", "b1", "B1")
-            )
-            x, target = audit[f"{k}/x"][s], audit[f"{k}/target"][s]
-            h = np.tanh(x @ w0.T + b0)
-            e = target - (h @ w1.T + b1)
-            d = (e @ feedback.T) * (1 - h**2)
-            for name, value in {
-                "W1": w1 + eta * e.T @ h,
-                "b1": b1 + eta * e.sum(0),
-                "W0": w0 + eta * d.T @ x,
-                "b0": b0 + eta * d.sum(0),
-            }.items():
-                np.testing.assert_allclose(audit[f"{k + 1}/{name}"][s], value, rtol=0, atol=1e-13)
+def as_it_was(config: Mapping) -> dict:
+    """A config as an earlier version wrote it, without the keys that have come since."""
+    model = {key: value for key, value in config["model"].items() if key not in ("name", "layers")}
+    kept = {key: value for key, value in config.items() if key != "numerics"}
+    return kept | {"model": model}
 
 
-def test_the_audit_holds_the_noise(fa_run, tmp_path):
-    """A rule with noise: xi_l as it was added to h_l, of the sd that the config says."""
-    succeed(
-        fa_run("rule=node_perturbation", "record.audit=2", "steps=5", "batch_size=500", "seeds=2")
-    )
-    (path,) = tmp_path.rglob("audit.npz")
-    with np.load(path) as audit:
-        assert audit["1/noise1"].shape == (2, 500, 20)
-        assert audit["1/noise1"].std() == pytest.approx(0.01, rel=0.02)
+def test_results_of_an_earlier_version(tmp_path):
+    """A finished run without the keys that have come since is the same run; another one is not."""
+    succeed(run_here(tmp_path, "experiment=debug"))
+    path = run_folder(tmp_path) / "config.yaml"
+    earlier = as_it_was(yaml.safe_load(path.read_text()))
+    assert {"numerics", "name", "layers"}.isdisjoint({*earlier, *earlier["model"]})
+    path.write_text(yaml.safe_dump(earlier))
+    assert "finished before" in succeed(run_here(tmp_path, "experiment=debug"))
+    path.write_text(yaml.safe_dump(earlier | {"batch_size": 7}))
+    told(run_here(tmp_path, "experiment=debug"), "another config", "batch_size was 7, now 5")
 
 
-def test_a_kept_checkpoint_has_the_final_state(fa_run, tmp_path):
-    """record.keep_checkpoint=true: parameters after the last step."""
-    succeed(fa_run("experiment=debug", "record.keep_checkpoint=true"))
-    (path,) = tmp_path.rglob("checkpoint.npz")
-    with np.load(path) as state:
-        assert (
-            state["step"] == 30
-            and state["state/W0"].shape == (2, 20, 64)
-            and state["feedback/1"].shape == (2, 20, 10)
-        )
+def test_a_checkpoint_of_an_earlier_version(tmp_path):
+    """It goes on: keys that have come since count as their defaults, and B is drawn again."""
+    words = ["experiment=debug", "record.every=10", "outputs=whole"]
+    succeed(run_here(tmp_path, *words))
+    halfway = ["steps=20", "record.keep_checkpoint=true", "outputs=half"]
+    succeed(run_here(tmp_path, *words, *halfway))
+    state = arrays_of(run_folder(tmp_path / "half") / "checkpoint.npz")
+    earlier = as_it_was(json.loads(str(state["identity"]))) | {"steps": 30}
+    state["identity"] = np.array(json.dumps(earlier))
+    state["feedback/1"] = state.pop("state/B1")
+    state["metrics/0/loss"][:] = 123  # a mark of the rows that were kept
+    folder = tmp_path / "resumed" / "debug" / "rule=fa,record.every=10"
+    folder.mkdir(parents=True)
+    np.savez(folder / "checkpoint.npz", **state)
+    succeed(run_here(tmp_path, *words[:-1], "outputs=resumed"))
+    resumed, whole = metrics_of(tmp_path / "resumed"), metrics_of(tmp_path / "whole")
+    assert resumed.query("step == 0")["loss"].tolist() == [123, 123]
+    pd.testing.assert_frame_equal(resumed.query("step > 0"), whole.query("step > 0"))
 
 
-TOY = '''
+# ---- rules from outside --------------------------------------------------------------------------
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+TOY = re.search(r"```python\n(# sign_fa.py\n.*?)```", README, re.DOTALL)[1]
+TOY_YAML = re.search(r"```yaml\n(# rule/sign_fa.yaml\n.*?)```", README, re.DOTALL)[1]
+OLDER_TOY = '''
 from fa_cli.network import Deltas, Network, Signals, transpose
 from fa_cli.rules import layer_by_layer, rule
 
@@ -282,47 +346,41 @@ def sign_fa(net: Network, signals: Signals, gain: float) -> Deltas:
     """Only the sign of the error is fed back."""
     delta = {net.depth: signals.error}
     for l in range(net.depth - 1, 0, -1):
-        arriving = gain * net.backend.matmul(net.backend.xp.sign(delta[l + 1]), transpose(net.feedback[l]))
+        sent = net.backend.xp.sign(delta[l + 1])
+        arriving = gain * net.backend.matmul(sent, transpose(net.feedback[l]))
         delta[l] = signals.settle(l, arriving)
     return delta
 '''
 
 
-def test_a_rule_from_outside(fa_run, tmp_path):
-    """README's example: one file and one YAML, neither of them in the package; it learns, and its option is checked."""
-    (tmp_path / "sign_fa.py").write_text(TOY)
+@pytest.mark.parametrize("toy", [TOY, OLDER_TOY], ids=["README's", "an older one"])
+def test_a_rule_from_outside(tmp_path, toy):
+    """README's example: one file and one YAML, neither of them in the package.
+
+    It learns, its option is checked, and once it is edited its results are not the same run.
+    """
+    (tmp_path / "sign_fa.py").write_text(toy)
     (tmp_path / "rule").mkdir()
-    (tmp_path / "rule" / "sign_fa.yaml").write_text("name: sign_fa\ngain: 1.0\n")
-    words = ["--config-dir", ".", "rule=sign_fa"]
-    succeed(fa_run(*words, FA_RULES="sign_fa.py"))
-    nse = only_metrics(tmp_path).groupby("step")["nse"].mean()
+    (tmp_path / "rule" / "sign_fa.yaml").write_text(TOY_YAML)
+    words, toys = ["--config-dir", ".", "rule=sign_fa"], {"FA_RULES": "sign_fa.py"}
+    succeed(run_command(tmp_path, *words, **toys))
+    nse = metrics_of(tmp_path).groupby("step")["nse"].mean()
     assert nse.iloc[-1] < 0.05 * nse.iloc[0]
-    done = fa_run(*words, "rule.gain=much", FA_RULES="sign_fa.py")
-    assert done.returncode == 1 and "rule.gain=much: expected a number" in done.stderr
+    done = run_command(tmp_path, *words, "rule.gain=much", **toys)
+    told(done, "rule.gain=much: expected a number")
+    (tmp_path / "sign_fa.py").write_text(f"{toy}\n# edited\n")
+    told(run_command(tmp_path, *words, **toys), "sources.sign_fa.py was ", "resume=false")
 
 
-def test_sparse_networks_by_command_line(fa_run, tmp_path):
-    """Half of W's and B's elements absent at the end of training, as at its start."""
-    succeed(
-        fa_run(
-            "experiment=debug",
-            "model.sparsity=[0,0.5]",
-            "rule.feedback_sparsity=0.5",
-            "record.keep_checkpoint=true",
-        )
-    )
-    (path,) = tmp_path.rglob("checkpoint.npz")
-    with np.load(path) as state:
-        assert (state["state/W1"] == 0).mean() == (state["feedback/1"] == 0).mean() == 0.5
-        assert (state["state/W0"] == 0).mean() < 0.01
+# ---- other words ---------------------------------------------------------------------------------
 
 
 @needs_mnist
-def test_data(fa_run):
+def test_data(tmp_path):
     """`data mnist` verifies files that are there; `data` lists."""
-    assert "verified" in succeed(fa_run("data", "mnist"))
-    assert "mnist  verified" in succeed(fa_run("data"))
-    assert "is not in nowhere/mnist" in succeed(fa_run("data", "data_dir=nowhere"))
+    assert "verified" in succeed(run_here(tmp_path, "data", "mnist"))
+    assert "mnist  verified" in succeed(run_here(tmp_path, "data"))
+    assert "is not in nowhere/mnist" in succeed(run_here(tmp_path, "data", "data_dir=nowhere"))
 
 
 @pytest.mark.parametrize(
@@ -335,9 +393,10 @@ def test_data(fa_run):
         ("fa-run data mn", {"mnist"}),
     ],
 )
-def test_completion(fa_run, line, expected):
+def test_completion(tmp_path, line, expected):
     """What the shell asks when a person presses TAB."""
-    said = succeed(fa_run("-sc", "query=bash", COMP_LINE=line, COMP_POINT=str(len(line))))
+    asked = {"COMP_LINE": line, "COMP_POINT": str(len(line))}
+    said = succeed(run_here(tmp_path, "-sc", "query=bash", **asked))
     assert expected <= set(said.split()), said
 
 
@@ -349,19 +408,6 @@ def test_completion_in_a_real_shell(tmp_path):
     COMP_LINE="fa-run plot fig" COMP_POINT=15 COMP_WORDS=(fa-run plot fig) COMP_CWORD=2
     hydra_bash_completion; echo "${{COMPREPLY[@]}}"
     """
-    done = subprocess.run(
-        ["bash", "-c", script],
-        cwd=tmp_path,
-        env=os.environ,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    kept = {"cwd": tmp_path, "env": os.environ, "capture_output": True, "text": True}
+    done = subprocess.run(["bash", "-c", script], **kept, timeout=60)
     assert "figure=" in done.stdout, done.stdout + done.stderr
-
-
-def test_progress_goes_to_a_log_as_plain_text(fa_run):
-    """No control characters where there is no terminal, and nothing on stderr."""
-    done = fa_run("steps=500")
-    assert done.stderr == "" and "\x1b" not in done.stdout
-    assert io.StringIO(done.stdout).readline().startswith("final values")

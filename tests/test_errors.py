@@ -1,12 +1,16 @@
-"""Whatever a person types wrong is told in one line that names the culprit and the remedy; earlier results stay as they are."""
+"""Whatever a person types wrong is told in one line that names the culprit and the remedy.
+
+Earlier results stay as they are.
+"""
 
 import gzip
 import importlib.util
 
-import numpy as np
 import pytest
+from helpers import run_command, run_here, snapshot, succeed, told
 
 TINY = "experiment=debug"
+TEACHER = ["dataset=teacher", "model=tanh"]
 MISTAKES = [  # words, the culprit, the remedy
     (["rule=backprob"], "'backprob'", "choose from: bp"),
     (["experiment=fig33"], "'fig33'", "did you mean 'fig"),
@@ -20,6 +24,9 @@ MISTAKES = [  # words, the culprit, the remedy
     (["rule.derivative=global"], "rule.derivative=global", "local, passed"),
     (["model.sizes=[30,-20,10]"], "model.sizes=[30, -20, 10]", "at least one unit"),
     (["model.sizes=[30]"], "model.sizes=[30]", "at least two layers"),
+    ([*TEACHER, "dataset.sizes=5"], "dataset.sizes=5", "such as [30,20,10]"),
+    ([*TEACHER, "dataset.sizes=[30,a,10]"], "dataset.sizes=[30, 'a', 10]", "at least two layers"),
+    ([*TEACHER, "dataset.sizes=[30,-2,10]"], "dataset.sizes=[30, -2, 10]", "at least one unit"),
     (["steps=-3"], "steps=-3", "at least 1"),
     (["steps=many"], "steps=many", "a whole number"),
     (["batch_size=0"], "batch_size=0", "at least 1"),
@@ -45,6 +52,8 @@ MISTAKES = [  # words, the culprit, the remedy
     (["model.weight_scale=[1,2,3]"], "model.weight_scale=[1, 2, 3]", "a list of 2"),
     (["phases=[{freeze:[7],steps:5}]"], "phases[0].freeze=[7]", "from 0 to 1"),
     (["phases=[{freeze:[0]}]"], "phases[0]", "one of steps and epochs"),
+    (["phases=[{steps:0}]"], "phases[0]", "above 0"),
+    (["phases=[{steps:5}]", "epochs=2"], "epochs", "type steps=N"),
     (["backend.threads=some"], "backend.threads=some", "whole number"),
     (["plot", "figure=fig99"], "'fig99'", "choose from: fig2"),
     (["plot", "results=nowhere"], "results=nowhere", "results=DIR"),
@@ -56,35 +65,61 @@ MISTAKES = [  # words, the culprit, the remedy
     (["report", "results=.", "claim=X9"], "'X9'", "such as F2.1"),
     (["data", "imagenet"], "'imagenet'", "mnist"),
 ]
-
-
-def told(done, *parts: str) -> None:
-    """The command failed with one line on stderr that holds `parts`."""
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
-    (line,) = done.stderr.strip().splitlines()
-    assert line.startswith("fa-run: ")
-    for part in parts:
-        assert part in line, line
+VAST = "1000000000000000000000000"
+MISTAKES += [  # what nobody types; the culprit is enough
+    (["optimizer=[1]"], "a group takes a name", "GROUP=NAME"),
+    (["rule="], "no rule", "choose from: bp"),
+    ([f"seeds={VAST}"], f"seeds={VAST}", "such as 20"),
+    ([f"batch_size={VAST}"], f"batch_size={VAST}", ""),
+    ([f"record.examples={VAST}"], f"record.examples={VAST}", ""),
+    ([f"model.sizes=[30,{VAST},10]"], "model.sizes=", ""),
+    ([TINY, f"dataset.targets=[0,{VAST}]"], "dataset.targets=", ""),
+    (["dataset.target_scale=1e308"], "dataset.target_scale=1e+308", ""),
+    (["optimizer.weight_decay=1e308", "batch_size=2"], "optimizer.weight_decay=1e+308", ""),
+    (["rule=node_perturbation", "rule.sigma=1e308"], "rule.sigma=1e+308", ""),
+    (["phases=[{freeze:{a:1},steps:3}]"], "phases[0].freeze", ""),
+    (["plot", "results=[1]"], "results=[1]", "results=DIR"),
+    (["report", "results=[1]"], "results=[1]", "results=DIR"),
+    (["runs", "results=[1]"], "results=[1]", "results=DIR"),
+    (["data", "names=5"], "names=5", ""),
+    (["data", "names=[5]"], "5", "mnist"),
+    (["data", "mnist", "data_dir=[1]"], "data_dir=[1]", "data_dir=DIR"),
+]
+OF_ALL_SORTS = (  # Hydra's errors, a check's, argparse's, those of training and of subcommands
+    "rule=backprob",
+    "rule=bp,fa",
+    "steps=many",
+    "rule.name=nope",
+    "--nope",
+    "optimizer.learning_rate=10",
+    "plto",
+    "plot figure=fig99",
+)
 
 
 @pytest.mark.parametrize(
-    ("words", "culprit", "remedy"),
-    MISTAKES,
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+    ("words", "culprit", "remedy"), MISTAKES, ids=[" ".join(words) for words, *_ in MISTAKES]
 )
-def test_one_line_names_culprit_and_remedy(fa_run, tmp_path, words, culprit, remedy):
+def test_one_line_names_culprit_and_remedy(here, tmp_path, words, culprit, remedy):
     """And nothing is left behind in the results' folder."""
-    told(fa_run(*words), culprit, remedy)
-    assert not list(tmp_path.rglob("*.csv")) and not list(tmp_path.rglob("done"))
+    told(here(*words), culprit, remedy)
+    assert not [*tmp_path.rglob("*.csv"), *tmp_path.rglob("done")]
     left = [path.name for path in tmp_path.glob("outputs/*/*/*")]
     assert sorted(left) == (["config.yaml", "failed"] if remedy == "smaller" else [])
 
 
+@pytest.mark.parametrize("typed", OF_ALL_SORTS)
+def test_the_command_says_the_same(fa_run, tmp_path, typed):
+    """What most tests of errors call within their own process is what a person's shell starts."""
+    here, there = run_here(tmp_path, *typed.split()), fa_run(*typed.split())
+    told(there)
+    assert (here.returncode, here.stdout, here.stderr) == (1, there.stdout, there.stderr)
+
+
 @pytest.mark.skipif(importlib.util.find_spec("cupy") is not None, reason="CuPy is installed here")
-def test_no_gpu(fa_run):
+def test_no_gpu(here):
     """Without CuPy or without a GPU: what is missing and what works instead."""
-    told(fa_run("backend=cupy"), "backend=cupy", "backend=numpy")
+    told(here("backend=cupy"), "backend=cupy", "backend=numpy")
 
 
 @pytest.mark.parametrize(
@@ -94,70 +129,31 @@ def test_no_gpu(fa_run):
         (gzip.compress(b"\0\0\x08\x03 altered"), "SHA-256"),
         (b"no gzip", "truncated or no gzip"),
     ],
-    ids=[
-        "truncated",
-        "altered",
-        "no gzip",
-    ],  # those that pytest would make hold gzip's time stamp: another in each of its processes
+    ids=["truncated", "altered", "no gzip"],  # pytest's own would hold gzip's time stamp
 )
-def test_a_wrong_data_file_is_never_used(fa_run, tmp_path, content, culprit):
+def test_a_wrong_data_file_is_never_used(here, tmp_path, content, culprit):
     """Truncated, altered or foreign: its name, what is wrong, and how to get the right one."""
+    name = "train-images-idx3-ubyte.gz"
     (tmp_path / "data" / "mnist").mkdir(parents=True)
-    (tmp_path / "data" / "mnist" / "train-images-idx3-ubyte.gz").write_bytes(content)
-    told(
-        fa_run("experiment=fig3_mnist", "data_dir=data"),
-        "train-images-idx3-ubyte.gz",
-        culprit,
-        "fa-run data mnist",
-    )
+    (tmp_path / "data" / "mnist" / name).write_bytes(content)
+    done = here("experiment=fig3_mnist", "data_dir=data")
+    told(done, name, culprit, "fa-run data mnist")
 
 
-@pytest.mark.parametrize("where", ["file/below", "/proc/nowhere"])
-def test_a_folder_that_cannot_be_written(fa_run, tmp_path, where):
+@pytest.mark.parametrize(("where", "culprit"), [("file/below", "file"), ("/proc/nowhere", "proc")])
+def test_a_folder_that_cannot_be_written(here, tmp_path, where, culprit):
     """The folder and what to type."""
     (tmp_path / "file").touch()
-    told(
-        fa_run(TINY, f"outputs={where}"),
-        where.split("/")[1] if where.startswith("/") else "file",
-        "outputs=DIR",
-    )
+    told(here(TINY, f"outputs={where}"), culprit, "outputs=DIR")
 
 
-def test_a_damaged_checkpoint(fa_run, tmp_path):
-    """It is named, not trusted."""
-    folder = tmp_path / "outputs" / "debug" / "rule=fa"
-    folder.mkdir(parents=True)
-    (folder / "checkpoint.npz").write_bytes(b"PK garbage")
-    told(fa_run(TINY), "checkpoint.npz", "delete it")
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "culprit"), [("format", 99, "another version"), ("step", None, "is damaged")]
-)
-def test_a_checkpoint_of_another_kind(fa_run, tmp_path, name, value, culprit):
-    """Of another version of fa-run, or with a part missing: refused, and left as it is."""
-    words = [TINY, "record.keep_checkpoint=true"]
-    assert fa_run(*words).returncode == 0
-    (path,) = tmp_path.rglob("checkpoint.npz")
-    (path.parent / "done").unlink()
-    with np.load(path) as stored:
-        arrays = {key: stored[key] for key in stored.files if key != name}
-    np.savez(path, **arrays, **({name: value} if value else {}))
-    before = path.read_bytes()
-    told(fa_run(*words), "checkpoint.npz", culprit)
-    assert path.read_bytes() == before
-
-
-def test_a_checkpoint_of_another_config(fa_run, tmp_path):
+def test_a_checkpoint_of_another_config(here, tmp_path):
     """It names the key that differs."""
-    assert fa_run(TINY, "record.keep_checkpoint=true", "batch_size=10").returncode == 0
+    succeed(here(TINY, "record.keep_checkpoint=true", "batch_size=10"))
     (path,) = tmp_path.rglob("checkpoint.npz")
-    (path.parent / "done").unlink()
-    told(
-        fa_run(TINY, "batch_size=20", f"hydra.run.dir='{path.parent}'"),
-        "batch_size was 10, now 20",
-        "resume=false",
-    )
+    path.with_name("done").unlink()
+    done = here(TINY, "batch_size=20", f"hydra.run.dir='{path.parent}'")
+    told(done, "batch_size was 10, now 20", "resume=false")
 
 
 def test_a_rule_from_outside_that_is_not_there(fa_run):
@@ -165,31 +161,21 @@ def test_a_rule_from_outside_that_is_not_there(fa_run):
     told(fa_run(FA_RULES="missing.py"), "FA_RULES=missing.py", "path of a .py file")
 
 
-def snapshot(folder) -> dict:
-    """The bytes of all files below a folder."""
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def test_earlier_results_are_untouched(fa_run, tmp_path):
+def test_earlier_results_are_untouched(here, tmp_path):
     """A run that fails in the folder of a finished one leaves every byte of it."""
-    assert fa_run(TINY).returncode == 0
+    succeed(here(TINY))
     before = snapshot(tmp_path / "outputs")
     assert len(before) >= 6
-    words = [
-        TINY,
-        "optimizer.learning_rate=1e200",
-        "model.output=linear",
-        "hydra.run.dir='outputs/debug/rule=fa'",
-    ]
-    told(fa_run(*words), "another config", "model.output was logistic, now linear", "outputs=DIR")
-    told(fa_run(*words, "resume=false"), "learning_rate=1e+200")
+    words = ["optimizer.learning_rate=1e200", "model.output=linear"]
+    words += [TINY, "hydra.run.dir='outputs/debug/rule=fa'"]
+    told(here(*words), "another config", "model.output was logistic, now linear", "outputs=DIR")
+    told(here(*words, "resume=false"), "learning_rate=1e+200")
     assert snapshot(tmp_path / "outputs") == before
 
 
-def test_one_bad_run_does_not_stop_a_sweep(fa_run, tmp_path):
-    """The good runs are finished, the bad one is told in one line, the exit code says that something failed."""
-    told(
-        fa_run("-m", "steps=200", "seeds=2", "optimizer.learning_rate=10,0.01"), "learning_rate=10"
-    )
+def test_one_bad_run_does_not_stop_a_sweep(tmp_path):
+    """The good runs are finished, the bad one is told in one line, the exit code says so."""
+    words = ["-m", "steps=200", "seeds=2", "optimizer.learning_rate=10,0.01"]
+    told(run_command(tmp_path, *words), "learning_rate=10")
     finished = [path.parent.name for path in tmp_path.rglob("done")]
     assert finished == ["rule=fa,optimizer.learning_rate=0.01,seeds=2,steps=200"]
