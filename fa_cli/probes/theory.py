@@ -41,6 +41,7 @@ def slope_along(view: View, element: Array) -> Array:
 
 def flow_after(view: View, element: Array, by: float) -> Array:
     """The flow while one parameter is off by so much, (S, P)."""
+    before = element.copy()
     element += by
     net, changes = view.net, []
     signals = net.observe(view.data.probe.x, view.data.probe.target)
@@ -48,7 +49,7 @@ def flow_after(view: View, element: Array, by: float) -> Array:
     for l in reversed(range(net.depth)):
         d = signals.carried(delta, l + 1)
         changes += [flat(view.xp.matmul(transpose(d), signals.activations[l])), d.sum(axis=1)]
-    element -= by
+    element[...] = before  # to the last bit: measuring leaves no trace
     return view.xp.concatenate(changes, axis=1)
 
 
