@@ -88,8 +88,17 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def copied(made, tmp_path):
-    """`copied(figure)`: the same in a folder of this test's own."""
-    return lambda figure: shutil.copytree(made(figure), tmp_path / "outputs", dirs_exist_ok=True)
+    """`copied(figure)`: the same in a folder of this test's own, to be changed.
+
+    It has no manifests, which would tell that it was.
+    """
+
+    def copy(figure):
+        ignored = shutil.ignore_patterns("manifest.json")
+        target = tmp_path / "outputs"
+        return shutil.copytree(made(figure), target, ignore=ignored, dirs_exist_ok=True)
+
+    return copy
 
 
 def run_of(results, experiment: str, rule: str = "fa") -> Run:
