@@ -5,7 +5,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from fa_cli import config, experiment
+from fa_cli import config, experiment, tally
 from fa_cli.errors import UserError
 from fa_cli.results.reading import Results, load_run, together
 
@@ -21,6 +21,6 @@ def run_words(words: Sequence[str]) -> Results:
         folder = Path(composed.hydra.run.dir)
         own = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
         outcome = experiment.run(own, folder, words)
-    if outcome.how == experiment.ELSEWHERE:
+    if outcome.how == tally.ELSEWHERE:
         raise UserError(f"{folder} is being trained by another process: wait for it")
     return together([load_run(outcome.folder)])

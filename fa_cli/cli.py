@@ -16,9 +16,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from fa_cli import __version__, errors, hydra_messages, tally, terminal
 from fa_cli.errors import UserError, suggest
+from fa_cli.results.files import is_locked
 from fa_cli.schema import FOLDER
 
 CONF = str(FOLDER)
+LEFT = 75  # status: a temporary failure, as sysexits.h has it
 FOLDERS = ("outputs", "results", "data_dir")  # keys whose value is one
 
 
@@ -93,7 +95,9 @@ def train_here(cfg: DictConfig) -> float:
 
     state = HydraConfig.get()
     typed = list(state.overrides.task)
-    outcome = experiment.run(cfg, Path(state.runtime.output_dir), typed)
+    folder = Path(state.runtime.output_dir)
+    tally.add(tally.BEGUN, str(folder))
+    outcome = experiment.run(cfg, folder, typed)
     tally.add(outcome.how)
     if outcome.summary is None:
         where = terminal.shown(outcome.folder)
@@ -110,8 +114,8 @@ def train_here(cfg: DictConfig) -> float:
 def main() -> None:
     """Entry point of `fa-run`.
 
-    Status 0 where all went well, 1 after an error that was told in one line, 128 + its number after
-    a signal.
+    Status 0 where all went well, 1 after an error that was told in one line, 75 where all went well
+    but another process has some of the runs, 128 + its number after a signal.
     """
     terminal.outlive_readers()
     traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"  # Hydra's switch: who wants to see where
@@ -134,17 +138,23 @@ def main() -> None:
         sys.exit(1)
     finally:
         outcomes = tell_outcomes(Path(path))
-    sys.exit(1 if "failed" in outcomes else 0)
+    left = LEFT if tally.ELSEWHERE in outcomes else 0
+    sys.exit(1 if tally.FAILED in outcomes else left)
 
 
 def tell_outcomes(path: Path) -> list[str]:
     """How this command's runs ended, from their tally; said as well, where there are several."""
     endings = tally.read(path)
     path.unlink()
-    for ending in endings:
-        if ending.told and ending.process != os.getpid():
+    for folder in tally.lost(endings):
+        where = terminal.shown(folder)
+        runs_on = is_locked(folder)
+        errors.complain(f"{where} {'still runs' if runs_on else 'was lost with its process'}")
+    ended = [ending for ending in endings if ending.outcome != tally.BEGUN]
+    for ending in ended:
+        if ending.told and ending.process != tally.this_process():
             errors.complain(ending.told)
-    outcomes = [ending.outcome for ending in endings]
+    outcomes = [ending.outcome for ending in ended]
     if len(outcomes) > 1:
         counts = ", ".join(f"{count} {outcome}" for outcome, count in Counter(outcomes).items())
         print(f"{len(outcomes)} runs: {counts}")

@@ -18,7 +18,7 @@ import pandas as pd
 import threadpoolctl
 from omegaconf import DictConfig, OmegaConf
 
-from fa_cli import compiled, config, naming
+from fa_cli import compiled, config, naming, tally
 from fa_cli.backend import BACKENDS, usable_cores
 from fa_cli.data import DATASETS, Data, Setting
 from fa_cli.errors import Stopped, UserError
@@ -35,13 +35,13 @@ from fa_cli.schema import RunConfig
 from fa_cli.train import Phase, train
 
 PACKAGES = ("fa-run", "numpy", "scipy", "pandas", "hydra-core", "omegaconf")
-TRAINED, BEFORE, ELSEWHERE = "trained", "finished before", "in training elsewhere"
+TRAINED, BEFORE = "trained", "finished before"
 
 
 class Outcome(NamedTuple):
     """How a run ended."""
 
-    how: str  # TRAINED, BEFORE or ELSEWHERE
+    how: str  # TRAINED, BEFORE or tally.ELSEWHERE
     folder: Path
     summary: pd.DataFrame | None = None  # as in summary.csv; None where another process has the run
     seconds: float | None = None  # that training took, if it was trained now
@@ -62,7 +62,7 @@ def run(composed: DictConfig, folder: Path, typed: Sequence[str]) -> Outcome:
             return before(folder)
         with locked(folder) as alone:
             if not alone:
-                return Outcome(ELSEWHERE, folder)
+                return Outcome(tally.ELSEWHERE, folder)
             if checked.resume and finished(folder, same):  # by now
                 return before(folder)
             texts = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from fa_cli.backend import Backend
-from fa_cli.errors import UserError
+from fa_cli.errors import UserError, complain
 from fa_cli.layers import Layer, build_layers, units_of
 from fa_cli.layers.dense import Dense, transpose  # noqa: F401 - rules from outside import it here
 from fa_cli.randomness import generator
@@ -202,6 +202,8 @@ def add_feedback(
         return {}
     scales = per_layer("rule.feedback_scale", config.feedback_scale, shapes)
     absent = per_layer("rule.feedback_sparsity", config.feedback_sparsity, shapes)
+    if not learns and config.feedback is None and not any(scales.values()):
+        complain("rule.feedback_scale=0: no signal reaches the hidden layers, as with rule=shallow")
     drawn = draw("feedback", shapes, scales, config.feedback_distribution, net.seeds)
     drawn |= literal("rule.feedback", config.feedback, shapes, net.seeds)
     masks = draw_masks("feedback_mask", shapes, absent, net.seeds)

@@ -1,38 +1,53 @@
-"""How the runs of one command ended, in whatever process each went: a file with a line for each.
+"""How the runs of one command ended, in whatever process each went: a file with lines of each.
 
-`fa-run` makes the file, names it and itself in the environment, and reads it at its end.
+`fa-run` makes the file, names it and itself in the environment, and reads it at its end. A run that
+has begun and not ended was lost with its process.
 """
 
 import os
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fa_cli.errors import UserError, complain, one_line
+from fa_cli.errors import Stopped, UserError, complain, one_line
 
 TALLY = "FA_RUN_TALLY"  # environment: the file
 COMMAND = "FA_RUN_COMMAND"  # environment: the process that a person started
 
 
-class Ending(NamedTuple):
-    """How a run ended."""
+BEGUN, FAILED, ELSEWHERE = "begun", "failed", "in training elsewhere"
 
-    process: int
+
+class Ending(NamedTuple):
+    """How a run ended, or that it has begun."""
+
+    process: str  # host and number
     outcome: str  # trained, finished before, failed, ..
-    told: str  # of what failed, in one line
+    told: str  # of what failed, in one line; of what has begun, its folder
 
 
 def add(outcome: str, told: str = "") -> None:
     """Count a run, for the command that started it."""
     if path := os.environ.get(TALLY):
         with open(path, "a") as file:
-            file.write(f"{os.getpid()}\t{outcome}\t{told}\n")
+            file.write(f"{this_process()}\t{outcome}\t{told}\n")
 
 
 def read(path: Path) -> list[Ending]:
-    """All runs that were counted."""
-    lines = [line.split("\t") for line in path.read_text().splitlines()]
-    return [Ending(int(process), outcome, told) for process, outcome, told in lines]
+    """All that was counted, in its order."""
+    return [Ending(*line.split("\t")) for line in path.read_text().splitlines()]
+
+
+def this_process() -> str:
+    """Host and number of this process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def lost(endings: Sequence[Ending]) -> list[Path]:
+    """The folders of runs that have begun and not ended; a process has one at a time."""
+    last = {ending.process: ending for ending in endings}
+    return [Path(ending.told) for ending in last.values() if ending.outcome == BEGUN]
 
 
 def attempt(work: Callable[[Any], Any], config: Any) -> Any:
@@ -42,8 +57,11 @@ def attempt(work: Callable[[Any], Any], config: Any) -> Any:
     """
     try:
         return work(config)
+    except Stopped:
+        add("stopped")
+        raise
     except (UserError, OSError, MemoryError) as error:
         if str(os.getpid()) == os.environ.get(COMMAND):
             complain(error)
-        add("failed", one_line(error))
+        add(FAILED, one_line(error))
         return float("inf")

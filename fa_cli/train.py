@@ -61,6 +61,8 @@ def train(
             net.feedback = phase.feedback
             begin = max(first, phase.start)
             for step, stop in recorder.stretches(begin, phase.stop, sources):
+                if step == phase.start:
+                    check_signals(net, data, phase)
                 if recorder.due(step) or step == phase.start:
                     bury(net, state, recorder, step)
                     recorder.add(step, index, measure(config, net, data, phase))
@@ -104,6 +106,20 @@ def learn(
                 keep = 1.0  # weights decay once a step
 
     net.backend.map(learn_part, net.backend.shares(len(net.seeds), config.batch_size * net.largest))
+
+
+def check_signals(net: Network, data: Data, phase: Phase) -> None:
+    """Raise UserError where a rule's signals do not fit the layers that they are for."""
+    signals = net.observer("probe")(data.probe)
+    wanted = {l: h.shape for l, h in enumerate(signals.activations) if l}
+    for l, delta in phase.deltas(net, signals, phase.probe_noise).items():
+        if l not in wanted:
+            raise UserError(f"rule={phase.rule.name} sends a signal to layer {l}: there is none")
+        if delta.shape != wanted[l]:
+            raise UserError(
+                f"rule={phase.rule.name} sends layer {l} a signal of shape {delta.shape}: "
+                f"expected {wanted[l]}, (seeds, examples, units)"
+            )
 
 
 def adapt(

@@ -282,11 +282,15 @@ def test_interrupted_and_resumed(tmp_path, number):
 
 
 def test_two_identical_sweeps_share_the_work(tmp_path):
-    """Started together, they train each run once; a third one finds all of them finished."""
+    """Started together, they train each run once; a third one finds all of them finished.
+
+    The status of one that leaves a run to the other says so.
+    """
     words = ["-m", "rule=bp,fa,shallow", "steps=4000", "seeds=5", "record.every=1000"]
     pair = [start_command(tmp_path, *words) for _ in range(2)]
     said = [process.communicate(timeout=120) for process in pair]
-    assert [process.returncode for process in pair] == [0, 0], said
+    for process, (out, _) in zip(pair, said, strict=True):
+        assert process.returncode == (75 if "left to it" in out else 0), said
     assert len(list(tmp_path.rglob("done"))) == 3
     assert sum(out.count("trained in") for out, _ in said) == 3
     assert "3 runs: 3 finished before" in succeed(run_here(tmp_path, *words))

@@ -102,3 +102,18 @@ def test_only_its_own_files_are_removed(fa_run, tmp_path):
     assert all((tmp_path / name).read_text() == "keep" for name in mine)
     assert not list(tmp_path.glob(".*.fa-run.tmp"))
     assert len(pd.read_csv(tmp_path / "metrics.csv")) == 2
+
+
+def test_a_worker_that_is_lost_is_named(tmp_path):
+    """Killed hard in the middle of a sweep: its run's folder, and what to type."""
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    words = ["-m", "rule=bp,fa", *LONG, "record.checkpoint_seconds=0.1", "hydra/launcher=cores"]
+    sweep = start_command(tmp_path, *words)
+    wait_for("checkpoint.npz", tmp_path, sweep)
+    find = ["pgrep", "-P", str(sweep.pid), "-f", "popen_loky"]
+    workers = subprocess.run(find, capture_output=True, text=True).stdout.split()
+    os.kill(int(workers[0]), signal.SIGKILL)
+    _, complaint = sweep.communicate(timeout=60)
+    assert sweep.returncode == 1 and "Traceback" not in complaint, complaint
+    assert "linear/rule=" in complaint and "was lost with its process" in complaint
+    assert "type the same command again to go on" in complaint

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import batch, deltas, feedback_for, layers_of, network
+from helpers import batch, deltas, feedback_for, layers_of, network, told
 from test_every_rule import change
 
 from fa_cli import train
@@ -136,3 +136,33 @@ def test_shallow_learning_sends_nothing():
     net = network((5, 4, 6, 3), "shallow")
     signals = batch(net)
     assert deltas("shallow", net, signals) == {3: signals.error}
+
+
+WRONG = {  # what a rule returns: what is told
+    "{net.depth: signals.error, 1: signals.error}": "sends layer 1 a signal of shape (2, 100, 10)",
+    "{net.depth: signals.error, 7: signals.error}": "sends a signal to layer 7: there is none",
+    "{net.depth: signals.error[0]}": "sends layer 2 a signal of shape (100, 10)",
+}
+
+
+@pytest.mark.parametrize("returned", WRONG)
+def test_signals_that_do_not_fit_are_told(here, tmp_path, returned):
+    """Rule, layer and shape, in one line, before the first update."""
+    (tmp_path / "rule").mkdir()
+    (tmp_path / "rule" / "wrong.yaml").write_text("name: wrong\n")
+    (tmp_path / "wrong.py").write_text(
+        "from fa_cli.rules import RULES, rule\n"
+        "RULES.origins.pop('wrong', None)\n"
+        f"@rule('wrong')\ndef wrong(net, signals):\n    return {returned}\n"
+    )
+    words = ["--config-dir", str(tmp_path), "rule=wrong", "steps=10", "seeds=2"]
+    try:
+        told(here(*words, FA_RULES=str(tmp_path / "wrong.py")), "rule=wrong", WRONG[returned])
+    finally:
+        RULES.pop("wrong", None)
+
+
+def test_no_feedback_is_said(here):
+    """rule.feedback_scale=0 trains like shallow learning: not without a word."""
+    done = here("rule.feedback_scale=0", "steps=10", "seeds=2")
+    assert done.returncode == 0 and "no signal reaches the hidden layers" in done.stderr

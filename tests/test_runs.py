@@ -12,7 +12,7 @@ from helpers import run_command, start_command, succeed, told, wait_for
 
 from fa_cli.figures.sweep import draw
 from fa_cli.results.files import locked
-from fa_cli.results.runs import collect, in_words
+from fa_cli.results.runs import collect, in_words, table_of
 
 RATES = "optimizer.learning_rate=0.005,10"
 SWEEP = ["-m", "rule=fa,bp", "rule.feedback_scale=0.1,0.5", RATES, "steps=100", "seeds=2"]
@@ -117,3 +117,19 @@ def test_mistakes(swept, words, what):
 def test_age(seconds, words):
     """In the largest unit that fits."""
     assert in_words(seconds) == words
+
+
+def test_links_to_runs_are_listed(swept, tmp_path):
+    """Once each, also where links lead round in a circle."""
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (linked / "elsewhere").symlink_to(swept / "outputs")
+    (linked / "round").symlink_to(linked)
+    assert len(collect(linked).table) == len(collect(swept / "outputs").table)
+
+
+def test_the_metric_that_counts_comes_first(swept):
+    """On the terminal: of a regression its NSE."""
+    found = collect(swept / "outputs")
+    headings = [column.header for column in table_of("linear", found.table, found).columns]
+    assert headings.index("nse") < headings.index("loss")

@@ -44,6 +44,9 @@ def draw(results: Path, x: Any, y: str, hue: str | None) -> Figure:
     if table.empty:
         raise UserError(f"x={x} y={y}: no run has a value of each: choose another y")
     tell_others(found.keys, table, {*keys, hue})
+    left_out = found.table["run"].nunique() - table["run"].nunique()
+    if left_out:
+        terminal.out.print(f"{left_out} runs without {y} are not drawn; `fa-run runs` lists them")
     groups = grouped(table, hue)
     if len(keys) == 2:
         return maps(groups, *keys, y)

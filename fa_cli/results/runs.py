@@ -3,6 +3,7 @@
 It is what `fa-run runs` lists and what `fa-run plot figure=sweep` draws.
 """
 
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,7 +57,7 @@ def table_of(experiment: str, rows: pd.DataFrame, found: Runs) -> Table:
     """An experiment's runs: status, what differs among them, n, means over seeds, age."""
     differing = [key for key in found.keys if rows[key].nunique() > 1]
     metrics = [name for name in found.metrics if rows[name].notna().any() and "norm" not in name]
-    metrics = metrics[:MOST]
+    metrics = sorted(metrics, key=lambda name: name != terminal.headline(metrics))[:MOST]
     table = Table(title=experiment, title_justify="left")
     for heading in ("status", *(differing or ["run"]), "n", *metrics, "age"):
         table.add_column(heading, overflow="fold")
@@ -92,8 +93,14 @@ def collect(results: Path) -> Runs:
 
 def folders(results: Path) -> list[Path]:
     """The folders of the runs below one; hidden ones, such as Hydra's, are none."""
-    found = {path.parent for path in results.rglob("*") if path.name in MARKS}
-    return sorted(found - {*results.rglob(".*")})
+    found, seen = [], set()
+    for here, below, names in os.walk(results, followlinks=True):
+        place = os.path.realpath(here)
+        below[:] = [] if place in seen else [name for name in below if not name.startswith(".")]
+        if place not in seen and {*names} & {*MARKS}:
+            found.append(Path(here))
+        seen.add(place)
+    return sorted(found)
 
 
 def look(folder: Path) -> tuple[str, Mapping, pd.DataFrame]:
