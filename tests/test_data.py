@@ -327,11 +327,20 @@ def test_only_right_bytes_are_read(tmp_path):
     (folder / "file").write_bytes(b"right bytes")
     assert read_verified(tiny(), "file", str(tmp_path)) == b"right bytes"
     (folder / "file.gz").write_bytes(gzip.compress(b"wrong bytes"))
+    assert read_verified(tiny(), "file", str(tmp_path)) == b"right bytes"  # of the good one beside
+    (folder / "file").unlink()
     with pytest.raises(UserError, match="SHA-256 differs"):
         read_verified(tiny(), "file", str(tmp_path))
     (folder / "file.gz").write_bytes(gzip.compress(b"right bytes")[:-9])
     with pytest.raises(UserError, match="truncated"):
         read_verified(tiny(), "file", str(tmp_path))
+
+
+def test_where_torchvision_has_put_it(tmp_path):
+    """Its layout, DATA_DIR/TINY/raw/NAME, is found too."""
+    (tmp_path / "TINY" / "raw").mkdir(parents=True)
+    (tmp_path / "TINY" / "raw" / "file").write_bytes(b"right bytes")
+    assert read_verified(tiny(), "file", str(tmp_path)) == b"right bytes"
 
 
 def test_a_download_with_wrong_bytes_is_thrown_away(tmp_path):

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -89,26 +90,34 @@ def status(source: Source, data_dir: str) -> str:
 
 
 def read_verified(source: Source, name: str, data_dir: str) -> bytes:
-    """The unpacked bytes of one file of `source`, from DATA_DIR/mnist/NAME.gz or NAME.
+    """The unpacked bytes of one file of `source`, from the first of `places` where they are right.
 
-    Raises UserError unless they are there and right.
+    Raises UserError unless they are right somewhere: what is wrong with the first that is there.
     """
     folder, command = Path(data_dir) / source.name, f"`fa-run data {source.name}`"
-    for path in (folder / f"{name}.gz", folder / name):
-        if path.is_file():
-            try:
-                content = read(path)
-            except (EOFError, gzip.BadGzipFile, zlib.error):
-                what = "is truncated or no gzip file"
-                raise UserError(f"{path} {what}: delete it and type {command}") from None
-            if not is_right(source, name, content):
-                what = "is not the real file (SHA-256 differs)"
-                raise UserError(f"{path} {what}: delete it and type {command}")
+    wrong = []
+    for path in places(source, name, data_dir):
+        try:
+            content = read(path)
+        except (EOFError, gzip.BadGzipFile, zlib.error):
+            wrong.append(f"{path} is truncated or no gzip file")
+            continue
+        if is_right(source, name, content):
             return content
+        wrong.append(f"{path} is not the real file (SHA-256 differs)")
+    if wrong:
+        raise UserError(f"{wrong[0]}: delete it and type {command}")
     raise UserError(
         f"{source.name} is not in {folder} ({name} is missing): type {command}, "
         f"or data_dir=DIR if it lies in DIR/{source.name}"
     )
+
+
+def places(source: Source, name: str, data_dir: str) -> list[Path]:
+    """Where a file lies: DATA_DIR/mnist/NAME.gz or NAME, or where torchvision has put it."""
+    folders = Path(data_dir) / source.name, Path(data_dir) / source.name.upper() / "raw"
+    paths = [folder / file for folder, file in product(folders, (f"{name}.gz", name))]
+    return [path for path in paths if path.is_file()]
 
 
 def read(path: Path) -> bytes:
