@@ -79,7 +79,23 @@ def runs(cfg: DictConfig) -> None:
     tally.attempt(runs.list_runs, cfg)
 
 
-SUBCOMMANDS = {"plot": plot, "report": report, "runs": runs, "data": data, "bench": bench}
+@hydra.main(version_base="1.3", config_path=CONF, config_name="export")
+def export(cfg: DictConfig) -> None:
+    """Write all curves as one table."""
+    from fa_cli import tally
+    from fa_cli.results import export
+
+    tally.attempt(export.export_curves, cfg)
+
+
+SUBCOMMANDS = {
+    "plot": plot,
+    "report": report,
+    "runs": runs,
+    "export": export,
+    "data": data,
+    "bench": bench,
+}
 
 
 def train_here(cfg: DictConfig) -> float:

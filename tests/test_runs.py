@@ -10,6 +10,7 @@ import pytest
 import yaml
 from helpers import run_command, start_command, succeed, told, wait_for
 
+import fa_cli
 from fa_cli.figures.sweep import draw
 from fa_cli.results.files import locked
 from fa_cli.results.runs import collect, in_words, table_of
@@ -133,3 +134,25 @@ def test_the_metric_that_counts_comes_first(swept):
     found = collect(swept / "outputs")
     headings = [column.header for column in table_of("linear", found.table, found).columns]
     assert headings.index("nse") < headings.index("loss")
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_all_curves_as_one_table(swept, tmp_path, kind):
+    """Every row of every finished run, with the values that differ, as `fa_cli.load` has them."""
+    if kind == "parquet":
+        pytest.importorskip("pyarrow")
+    results, file = f"results={swept}/outputs", tmp_path / f"all.{kind}"
+    said = succeed(run_command(tmp_path, "export", results, f"format={kind}", f"file={file}"))
+    table = pd.read_csv(file) if kind == "csv" else pd.read_parquet(file)
+    assert f"{len(table)} rows of 4 runs" in said
+    pd.testing.assert_frame_equal(table, fa_cli.load(swept / "outputs").metrics, check_dtype=False)
+    assert {"rule", "rule.feedback_scale", "seed", "step", "nse"} <= {*table}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["format=xls"], "choose from: csv, parquet"), (["results=."], "no finished run")],
+)
+def test_mistakes_of_an_export(here, words, said):
+    """In one line."""
+    told(here("export", "results=.", *words), said)
