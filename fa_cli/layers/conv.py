@@ -1,48 +1,24 @@
 """Convolution: the units of a map share one receptive field."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from fa_cli.layers import Extent, layer
 from fa_cli.layers.dense import transpose
-from fa_cli.layers.grid import Grid, grid_over
+from fa_cli.layers.grid import Fields, grid_over
 from fa_cli.options import Count
 from fa_cli.signals import Array
 
 
-class Conv(NamedTuple):
+class Conv(Fields):
     """`maps` maps, one field and one bias each. W_l and B_l: (maps, F)."""
-
-    grid: Grid
-    maps: int
 
     @property
     def shape(self) -> tuple[int, int]:
-        """As in Layer, like all below."""
         return self.maps, self.grid.synapses
-
-    @property
-    def reverse_shape(self) -> tuple[int, int]:
-        return self.shape
-
-    @property
-    def extent(self) -> Extent:
-        return self.maps, self.grid.rows, self.grid.columns
-
-    @property
-    def inputs(self) -> int:
-        return self.grid.pixels
-
-    @property
-    def outputs(self) -> int:
-        return self.maps * self.grid.places
 
     @property
     def biases(self) -> int:
         return self.maps
-
-    @property
-    def products(self) -> int:
-        return self.outputs * self.grid.synapses
 
     def by_map(self, units: Array) -> Array:
         """(S, N, maps * P) as (S, maps, P * N): all that a field is shared by, in one row."""
@@ -63,9 +39,6 @@ class Conv(NamedTuple):
     def offset_change(self, d: Array) -> Array:
         seeds, count, _ = d.shape
         return d.reshape(seeds, count, self.maps, self.grid.places).sum(axis=(1, 3))
-
-    def reverse(self, w: Array) -> Array:
-        return w
 
     def back(self, backend: Any, b: Array, signal: Array) -> Array:
         seeds, count, _ = signal.shape

@@ -1,6 +1,7 @@
 """Units over an image, each of which sees a square patch of it: for local and conv layers."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from typing import Any, NamedTuple
@@ -63,6 +64,37 @@ class Grid(NamedTuple):
         """For each synapse of a field the pixels that it has in all places."""
         for channel, i, j in product(range(self.channels), range(self.field), range(self.field)):
             yield channel, slice(i, i + self.rows), slice(j, j + self.columns)
+
+
+@dataclass(frozen=True)
+class Fields:
+    """`maps` maps of units over a grid: what local and conv layers share of a Layer."""
+
+    grid: Grid
+    maps: int
+
+    @property
+    def extent(self) -> Extent:
+        return self.maps, self.grid.rows, self.grid.columns
+
+    @property
+    def inputs(self) -> int:
+        return self.grid.pixels
+
+    @property
+    def outputs(self) -> int:
+        return self.maps * self.grid.places
+
+    @property
+    def products(self) -> int:
+        return self.outputs * self.grid.synapses
+
+    @property
+    def reverse_shape(self) -> tuple[int, int]:
+        return self.shape
+
+    def reverse(self, w: Array) -> Array:
+        return w
 
 
 @lru_cache(maxsize=64)

@@ -1,48 +1,24 @@
 """Receptive fields that are not tied: locally connected layers. Paper, Supp. Note 5."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from fa_cli.layers import Extent, layer
 from fa_cli.layers.dense import transpose
-from fa_cli.layers.grid import Grid, grid_over
+from fa_cli.layers.grid import Fields, grid_over
 from fa_cli.options import Count
 from fa_cli.signals import Array
 
 
-class Local(NamedTuple):
+class Local(Fields):
     """`maps` maps of units, each unit with weights of its own. W_l and B_l: (maps * P, F)."""
-
-    grid: Grid
-    maps: int
 
     @property
     def shape(self) -> tuple[int, int]:
-        """As in Layer, like all below."""
         return self.outputs, self.grid.synapses
-
-    @property
-    def reverse_shape(self) -> tuple[int, int]:
-        return self.shape
-
-    @property
-    def extent(self) -> Extent:
-        return self.maps, self.grid.rows, self.grid.columns
-
-    @property
-    def inputs(self) -> int:
-        return self.grid.pixels
-
-    @property
-    def outputs(self) -> int:
-        return self.maps * self.grid.places
 
     @property
     def biases(self) -> int:
         return self.outputs
-
-    @property
-    def products(self) -> int:
-        return self.outputs * self.grid.synapses
 
     def by_place(self, rows: Array) -> Array:
         """(S, maps * P, k) as (S, P, maps, k): the units that see the same patch together."""
@@ -61,9 +37,6 @@ class Local(NamedTuple):
 
     def offset_change(self, d: Array) -> Array:
         return d.sum(axis=1)
-
-    def reverse(self, w: Array) -> Array:
-        return w
 
     def back(self, backend: Any, b: Array, signal: Array) -> Array:
         arriving = self.by_place(signal.swapaxes(1, 2))
