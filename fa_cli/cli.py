@@ -203,7 +203,7 @@ def command(words: list[str]) -> None:
         return
     if complete_here(words):
         return
-    app, words = app_of([at_home(word) for word in words])
+    app, words = app_of(in_order([at_home(word) for word in words]))
     if app is train:
         from fa_cli import config
 
@@ -234,6 +234,14 @@ def app_of(words: list[str]) -> tuple[Callable, list[str]]:
     elif name == "runs":
         rest = ["csv=true" if word == "--csv" else word for word in rest]
     return SUBCOMMANDS[name], rest
+
+
+def in_order(words: list[str]) -> list[str]:
+    """The words with `-m` first, where Hydra wants it; raises UserError where it can't be."""
+    several = [word for word in words if word in ("-m", "--multirun")]
+    if several and {*words} & {"--cfg", "-c"}:
+        raise UserError("--cfg shows the config of one run: leave -m away, and values with commas")
+    return several + [word for word in words if word not in several]
 
 
 def at_home(word: str) -> str:

@@ -25,6 +25,8 @@ def suggest(word: str, known: Iterable[str]) -> str:
     All of them where they are few; some of many where none is near.
     """
     known = sorted(known)
+    if not known:
+        return "there is none to choose"
     near = difflib.get_close_matches(word, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else ""
     if len(known) <= LISTED:

@@ -281,6 +281,13 @@ def test_interrupted_and_resumed(tmp_path, number):
     assert {"metrics.csv", "audit.npz"} < {*results(tmp_path / "whole")}
 
 
+def test_a_sweep_wherever_the_flag_stands(here, tmp_path):
+    """`-m` first, last or in the middle."""
+    for k, words in enumerate((["-m", "rule=bp,fa"], ["rule=bp,fa", "-m"])):
+        said = succeed(here(*words, "steps=10", "seeds=1", f"outputs={k}"))
+        assert "2 runs: 2 trained" in said and len(list((tmp_path / str(k)).rglob("done"))) == 2
+
+
 def test_two_identical_sweeps_share_the_work(tmp_path):
     """Started together, they train each run once; a third one finds all of them finished.
 
