@@ -35,8 +35,9 @@ def add(outcome: str, told: str = "") -> None:
 
 
 def read(path: Path) -> list[Ending]:
-    """All that was counted, in its order."""
-    return [Ending(*line.split("\t")) for line in path.read_text().splitlines()]
+    """All that was counted, in its order; a line that a full disk has cut does not count."""
+    lines = path.read_text().splitlines(keepends=True)
+    return [Ending(*line[:-1].split("\t")) for line in lines if line.endswith("\n")]
 
 
 def this_process() -> str:

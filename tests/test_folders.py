@@ -37,11 +37,12 @@ def test_home(tmp_path):
 
 
 @pytest.mark.quick
-@pytest.mark.parametrize("value", ["", " ", None, 5, []])
+@pytest.mark.parametrize("value", ["", " ", None, True, []])
 def test_what_is_no_folder(value):
     """Whatever kind of nothing it is."""
     with pytest.raises(UserError, match="expected a folder: type outputs=DIR"):
         folder_of("outputs", value)
+    assert str(folder_of("outputs", 2026)) == "2026"
 
 
 def test_a_study_finds_its_folder(tmp_path):

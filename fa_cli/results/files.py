@@ -22,10 +22,11 @@ def folder_of(key: str, value: Any) -> Path:
 
     Raises UserError where it names none: an empty one is often a variable that is not set.
     """
-    if not isinstance(value, str) or not value.strip():
+    number = isinstance(value, int) and not isinstance(value, bool)  # outputs=2026
+    if not number and (not isinstance(value, str) or not value.strip()):
         shown = "null" if value is None else value
         raise UserError(f"{key}={shown}: expected a folder: type {key}=DIR")
-    return Path(value).expanduser()
+    return Path(str(value)).expanduser()
 
 
 def write_bytes(path: Path, content: bytes) -> None:
