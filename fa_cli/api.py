@@ -7,11 +7,13 @@ from omegaconf import OmegaConf
 
 from fa_cli import config, experiment, tally
 from fa_cli.errors import UserError
+from fa_cli.results.files import at_home
 from fa_cli.results.reading import Results, load_run, together
 
 
 def run_words(words: Sequence[str]) -> Results:
     """Compose, train and read one run."""
+    words = [at_home(word) for word in words]
     with config.apart():
         composed = config.compose(words)
         if str(composed.hydra.mode).endswith("MULTIRUN"):

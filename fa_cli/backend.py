@@ -214,7 +214,7 @@ class NumpyBackend(Backend):
         BLAS sees Fortran's order, so w^T = keep * w^T + rate * h^T d.
         """
         (n, m), count = w.shape, len(d)
-        h, d = as_blas_wants(h), as_blas_wants(d)
+        h, d = as_blas_wants(h, w.dtype), as_blas_wants(d, w.dtype)
         plain_h, plain_d = h.flags.c_contiguous, d.flags.c_contiguous
         leading_h, leading_d = m if plain_h else count, n if plain_d else count
         numbers = [ctypes.c_int(i) for i in (m, n, count, leading_h, leading_d)]
@@ -226,10 +226,10 @@ class NumpyBackend(Backend):
         self.gemm(*kinds, *sizes, alpha, first, leading_h, second, leading_d, beta, sum_, rows)
 
 
-def as_blas_wants(x: np.ndarray) -> np.ndarray:
-    """Contiguous in either order."""
-    contiguous = x.flags.c_contiguous or x.flags.f_contiguous
-    return x if contiguous else np.ascontiguousarray(x)
+def as_blas_wants(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Contiguous in either order, and of the dtype that the routine takes."""
+    fits = (x.flags.c_contiguous or x.flags.f_contiguous) and x.dtype == dtype
+    return x if fits else np.ascontiguousarray(x, dtype)
 
 
 @BACKENDS.register("cupy")

@@ -16,12 +16,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from fa_cli import __version__, errors, hydra_messages, tally, terminal
 from fa_cli.errors import UserError, suggest
-from fa_cli.results.files import is_locked
+from fa_cli.results.files import at_home, is_locked
 from fa_cli.schema import FOLDER
 
 CONF = str(FOLDER)
 LEFT = 75  # status: a temporary failure, as sysexits.h has it
-FOLDERS = ("outputs", "results", "data_dir")  # keys whose value is one
 
 
 # Launchers call these in other processes, so each imports what it needs.
@@ -136,10 +135,7 @@ def main() -> None:
     terminal.outlive_readers()
     traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"  # Hydra's switch: who wants to see where
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are
-    elsewhere = any(word.startswith("hydra/launcher=") for word in sys.argv)
-    nodes_share = "." if elsewhere else None  # a cluster's nodes share no /tmp
-    handle, path = tempfile.mkstemp(prefix=".fa-run-", dir=nodes_share)
-    os.close(handle)
+    path = tally_file(sys.argv)
     os.environ[tally.TALLY], os.environ[tally.COMMAND] = path, str(os.getpid())
     outcomes = []
     try:
@@ -156,6 +152,18 @@ def main() -> None:
         outcomes = tell_outcomes(Path(path))
     left = LEFT if tally.ELSEWHERE in outcomes else 0
     sys.exit(1 if tally.FAILED in outcomes else left)
+
+
+def tally_file(words: Sequence[str]) -> str:
+    """An empty file for this command's tally.
+
+    A cluster's nodes share no /tmp but the working folder, if it can be written to.
+    """
+    elsewhere = any(word.startswith("hydra/launcher=") for word in words)
+    folder = "." if elsewhere and os.access(".", os.W_OK) else None
+    handle, path = tempfile.mkstemp(prefix=".fa-run-", dir=folder)
+    os.close(handle)
+    return path
 
 
 def tell_outcomes(path: Path) -> list[str]:
@@ -242,14 +250,6 @@ def in_order(words: list[str]) -> list[str]:
     if several and {*words} & {"--cfg", "-c"}:
         raise UserError("--cfg shows the config of one run: leave -m away, and values with commas")
     return several + [word for word in words if word not in several]
-
-
-def at_home(word: str) -> str:
-    """`outputs=~/results` with the home folder in place of `~`, which Hydra does not read."""
-    key, equals, value = word.partition("=")
-    if key in FOLDERS and value.startswith("~"):
-        return f"{key}{equals}{os.path.expanduser(value)}"
-    return word
 
 
 def show_help() -> None:

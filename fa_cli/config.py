@@ -380,7 +380,7 @@ def seeds_of(config: RunConfig) -> list[int]:
     seeds = config.seeds
     if is_whole(seeds) and 0 < seeds < MOST_SEEDS:
         return list(range(seeds))
-    listed = isinstance(seeds, list) and all(is_whole(seed) and seed >= 0 for seed in seeds)
+    listed = isinstance(seeds, list) and all(is_whole(seed) and 0 <= seed < 2**63 for seed in seeds)
     if not listed or not seeds or len(set(seeds)) < len(seeds):
         raise UserError(
             f"seeds={seeds}: expected a number of seeds such as 20, "

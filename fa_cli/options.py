@@ -95,15 +95,16 @@ def complaint(kind: Any, value: Any) -> str:
     """What is told of a value that does not fit an annotation; empty where it fits."""
     origin, inner = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        base, expected = inner
-        fits = not complaint(base, value) and expected.holds(value)
-        return "" if fits else f"expected {expected.told}"
+        base, *more = inner
+        right = not complaint(base, value)
+        wrong = [expected.told for expected in more if not right or not expected.holds(value)]
+        return f"expected {', '.join(wrong)}" if wrong else ""
     if origin in (Union, UnionType):
         complaints = [complaint(part, value) for part in inner]
         return "" if "" in complaints else complaints[0]
     if origin is Literal:
-        fits = isinstance(value, str) and value in inner
-        return "" if fits else f"choose from: {', '.join(inner)}"
+        fits = any(type(value) is type(choice) and value == choice for choice in inner)
+        return "" if fits else f"choose from: {', '.join(map(str, inner))}"
     if origin is list:
         if not isinstance(value, list):
             return "expected a list"

@@ -102,7 +102,7 @@ class PhaseConfig:
     """A stretch of training; a plain run has one."""
 
     rule: str | None = None  # null: the run's rule
-    freeze: list[int] = field(default_factory=list)  # the l of W_l (and b_l) that do not learn
+    freeze: list[int] = field(default_factory=list)  # the l of W_l, b_l (and B_l) that don't learn
     steps: int | None = None
     epochs: float | None = None
 

@@ -4,6 +4,7 @@
 has begun and not ended was lost with its process.
 """
 
+import json
 import os
 import socket
 from collections.abc import Callable, Sequence
@@ -31,13 +32,13 @@ def add(outcome: str, told: str = "") -> None:
     """Count a run, for the command that started it."""
     if path := os.environ.get(TALLY):
         with open(path, "a") as file:
-            file.write(f"{this_process()}\t{outcome}\t{told}\n")
+            file.write(json.dumps([this_process(), outcome, told]) + "\n")
 
 
 def read(path: Path) -> list[Ending]:
     """All that was counted, in its order; a line that a full disk has cut does not count."""
-    lines = path.read_text().splitlines(keepends=True)
-    return [Ending(*line[:-1].split("\t")) for line in lines if line.endswith("\n")]
+    lines = path.read_text().split("\n")
+    return [Ending(*json.loads(line)) for line in lines[:-1]]
 
 
 def this_process() -> str:

@@ -102,7 +102,7 @@ def learn(
                 momentum = config.optimizer.momentum
                 update(some, signals, delta, rate, keep, phase.frozen, momentum, rolling)
                 if phase.rule.adapt:
-                    adapt(some, phase.rule, signals, delta, rate, keep)
+                    adapt(some, phase.rule, signals, delta, rate, keep, phase.frozen)
                 keep = 1.0  # weights decay once a step
 
     net.backend.map(learn_part, net.backend.shares(len(net.seeds), config.batch_size * net.largest))
@@ -123,10 +123,20 @@ def check_signals(net: Network, data: Data, phase: Phase) -> None:
 
 
 def adapt(
-    net: Network, rule: Rule, signals: Signals, delta: Deltas, rate: float, keep: float
+    net: Network,
+    rule: Rule,
+    signals: Signals,
+    delta: Deltas,
+    rate: float,
+    keep: float,
+    frozen: Collection[int] = (),
 ) -> None:
-    """Let the rule's feedback matrices learn; absent synapses stay absent."""
-    rule.adapt(net, signals, delta, rate, keep)
+    """Let the rule's feedback matrices learn, but for B_l where W_l is frozen.
+
+    Absent synapses stay absent.
+    """
+    learning = {l: signal for l, signal in delta.items() if l - 1 not in frozen}
+    rule.adapt(net, signals, learning, rate, keep)
     for name in net.bank:
         net.prune(name)
 

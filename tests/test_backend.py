@@ -71,3 +71,12 @@ def test_errors_come_out_of_threads():
     with pytest.raises(ZeroDivisionError), backend.computing():
         backend.map(lambda n: 1 / n, [1, 0])
     assert backend.pool is None
+
+
+def test_arrays_of_another_dtype_are_no_garbage():
+    """A rule or dataset from outside that gives float64 in a run of float32."""
+    backend, rng = NumpyBackend("float32", 1), np.random.default_rng(0)
+    w = np.zeros((1, 300, 400), np.float32)
+    d, h = rng.standard_normal((1, 20, 300)), rng.standard_normal((1, 20, 400))
+    backend.accumulate(w, d, h, 1.0)
+    np.testing.assert_allclose(w[0], d[0].T @ h[0], rtol=1e-3, atol=1e-3)

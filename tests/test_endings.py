@@ -8,10 +8,11 @@ import time
 
 import pandas as pd
 import pytest
-from helpers import FA_RUN, start_command, succeed, wait_for
+from helpers import FA_RUN, start_command, succeed, told, wait_for
 
 import fa_cli
 from fa_cli.errors import Stopped
+from fa_cli.results.files import is_locked, locked
 
 LONG = ["steps=40000000", "seeds=1", "backend.compiled=false", "record.every=1000"]
 
@@ -117,3 +118,39 @@ def test_a_worker_that_is_lost_is_named(tmp_path):
     assert sweep.returncode == 1 and "Traceback" not in complaint, complaint
     assert "linear/rule=" in complaint and "was lost with its process" in complaint
     assert "type the same command again to go on" in complaint
+
+
+def test_a_refused_run_leaves_anothers_folder_alone(here, tmp_path):
+    """No note of failure in the folder of a run that is not its own; a restart removes its own."""
+    words = ["steps=400", "seeds=2", "record.keep_checkpoint=true", "hydra.run.dir=mine"]
+    succeed(here(*words))
+    (tmp_path / "mine" / "done").unlink()
+    told(here(*words, "steps=500"), "is of another run")
+    assert not (tmp_path / "mine" / "failed").exists()
+    (tmp_path / "mine" / "failed").write_text("of an earlier start")
+    succeed(here(*words))
+    assert not (tmp_path / "mine" / "failed").exists()
+
+
+def test_any_name_of_a_folder(here, tmp_path):
+    """A tab in it ends no command."""
+    assert "trained in" in succeed(here("steps=20", "seeds=1", "outputs='t\tb'"))
+    assert list(tmp_path.glob("t*b/*/*/done"))
+
+
+def test_who_looks_at_a_lock_is_not_in_the_way(tmp_path):
+    """`fa-run runs` during a sweep makes no run believe that another process has it."""
+    looking, refused = True, 0
+
+    def look():
+        while looking:
+            is_locked(tmp_path)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    for _ in range(300):
+        with locked(tmp_path) as alone:
+            refused += not alone
+    looking = False
+    watcher.join()
+    assert refused == 0

@@ -84,7 +84,7 @@ def test_a_file_system_without_locks(tmp_path, no_locks, capsys):
     holder.write_text(f"{socket.gethostname()} {dead.pid}")
     with files.locked(tmp_path) as alone:
         assert alone
-    for other in (f"{socket.gethostname()} 1", "elsewhere 1"):
+    for other in (f"{socket.gethostname()} 1", "elsewhere 1", ""):
         holder.write_text(other)
         with files.locked(tmp_path) as alone:
             assert not alone

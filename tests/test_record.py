@@ -15,6 +15,7 @@ from fa_cli.results.formats import csv, npz, read_npz, summarise
 from fa_cli.results.identity import identity
 from fa_cli.results.reading import finished, load_below, load_run, load_runs
 from fa_cli.results.rows import Rows
+from fa_cli.results.runs import collect
 
 pytestmark = pytest.mark.quick
 
@@ -239,3 +240,35 @@ def test_what_unpacks_to_too_much_is_no_result(tmp_path, monkeypatch):
     monkeypatch.setattr("fa_cli.results.formats.LARGEST", 7000)
     with pytest.raises(UserError, match="unpacks to more"):
         read_npz(path)
+
+
+@pytest.mark.parametrize("count", [0, 1, 65_535, 70_000])
+def test_any_number_of_arrays(tmp_path, count):
+    """A checkpoint has one for each row and metric: what is written is read."""
+    path, one = tmp_path / "a.npz", np.zeros(1, np.int8)
+    path.write_bytes(npz({str(k): one for k in range(count)}, compress=False))
+    with read_npz(path) as stored:
+        assert len(stored.files) == count
+
+
+def test_runs_of_one_name_in_two_places_are_two(tmp_path):
+    """The way to each tells them apart, in both kinds of tables."""
+    for place in ("a", "b"):
+        finish(tmp_path / place / "fig2" / "rule=fa")
+    found = load_below(tmp_path)
+    assert found.metrics["experiment"].unique().tolist() == ["a/fig2", "b/fig2"]
+    listed = collect(tmp_path).table
+    assert listed["experiment"].tolist() == ["a/fig2", "b/fig2"]
+    alone = load_below(tmp_path / "a").metrics
+    assert alone["experiment"].unique().tolist() == ["fig2"]
+
+
+@pytest.mark.parametrize("content", ["[]", "5", '{"files": 3}', "{"])
+def test_a_manifest_that_is_none(tmp_path, content):
+    """One damaged run, told in one line; the others are listed."""
+    for name in ("good", "bad"):
+        finish(tmp_path / "fig2" / name)
+    (tmp_path / "fig2" / "bad" / "manifest.json").write_text(content)
+    with pytest.raises(UserError, match="bad is damaged"):
+        load_run(tmp_path / "fig2" / "bad")
+    assert collect(tmp_path).table["status"].tolist() == ["damaged", "done"]

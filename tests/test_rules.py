@@ -67,6 +67,17 @@ def test_kolen_pollack_brings_weights_and_feedback_together(kind, keep):
         assert abs(b - old).max() > 1e-3
 
 
+def test_feedback_of_a_frozen_layer_is_frozen():
+    """Where W_l does not learn, B_l does not either."""
+    net = network((5, 4, 6, 3), "kolen_pollack")
+    before = {l: b.copy() for l, b in net.feedback.items()}
+    signals = batch(net)
+    delta = deltas("kolen_pollack", net, signals)
+    train.adapt(net, RULES["kolen_pollack"], signals, delta, 0.1, 0.9, frozen={1})
+    np.testing.assert_array_equal(net.feedback[1], before[1])
+    assert (net.feedback[2] != before[2]).all()
+
+
 def test_feedback_that_learns_keeps_its_absent_synapses():
     """Half of B's elements are missing, and learning does not bring them back."""
     net = network((20, 30, 10), "kolen_pollack", feedback_sparsity=0.5)

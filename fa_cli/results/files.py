@@ -1,11 +1,11 @@
 """Files that are whole or not there, and folders that only one process writes to."""
 
-import atexit
 import errno
 import fcntl
 import os
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import IO, Any
 from fa_cli.errors import UserError, complain
 
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+FOLDERS = ("outputs", "results", "data_dir")  # keys whose value is one
 UNFINISHED = ".fa-run.tmp"  # how the names of files end that are being written
 
 
@@ -27,6 +28,14 @@ def folder_of(key: str, value: Any) -> Path:
         shown = "null" if value is None else value
         raise UserError(f"{key}={shown}: expected a folder: type {key}=DIR")
     return Path(str(value)).expanduser()
+
+
+def at_home(word: str) -> str:
+    """`outputs=~/results` with the home folder in place of `~`, which Hydra does not read."""
+    key, equals, value = word.partition("=")
+    if key in FOLDERS and value.startswith("~"):
+        return f"{key}{equals}{os.path.expanduser(value)}"
+    return word
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -60,19 +69,34 @@ def locked(folder: Path) -> Iterator[bool]:
     path = folder / ".lock"
     while True:
         with open(path, "w") as file:
-            if not lock(file, fcntl.LOCK_EX):
+            if not lock_soon(file):
                 yield False
                 return
             if not is_at(file, path):
                 continue  # its owner has just ended and removed it
             try:
-                for stale in folder.glob(f".*{UNFINISHED}"):
-                    stale.unlink()
+                for place in (folder, folder / ".hydra"):
+                    remove_unfinished(place)
                 yield True
             finally:
                 path.unlink(missing_ok=True)
                 path.with_name(f"{path.name}-holder").unlink(missing_ok=True)
             return
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a process that was killed had half written."""
+    for stale in folder.glob(f".*{UNFINISHED}"):
+        stale.unlink()
+
+
+def lock_soon(file: IO) -> bool:
+    """Lock an open file for this process alone; who only looks, with `is_locked`, is soon gone."""
+    for _ in range(20):
+        if lock(file, fcntl.LOCK_EX):
+            return True
+        time.sleep(0.01)
+    return False
 
 
 def is_locked(folder: Path) -> bool:
@@ -107,18 +131,18 @@ def lock_without_system(path: Path, kind: int) -> bool:
     while True:
         if kind == fcntl.LOCK_SH:
             return not holder.exists() or ended(holder)
+        draft = path.with_name(f"{path.name}-{os.getpid()}{UNFINISHED}")
+        draft.write_text(mine)
         try:
-            with open(holder, "x") as file:
-                file.write(mine)
+            os.link(draft, holder)  # whole, or not at all
             complain(f"{path.parent} has no locks of files: {holder.name} stands for one")
-            atexit.register(holder.unlink, missing_ok=True)
             return True
         except FileExistsError:
-            if holder.read_text() == mine:
-                return True
             if not ended(holder):
                 return False
             holder.unlink(missing_ok=True)
+        finally:
+            draft.unlink()
 
 
 def ended(holder: Path) -> bool:
@@ -128,8 +152,10 @@ def ended(holder: Path) -> bool:
         if host != socket.gethostname():
             return False
         os.kill(int(process), 0)
-    except (FileNotFoundError, ProcessLookupError, ValueError):
+    except (FileNotFoundError, ProcessLookupError):
         return True
+    except (PermissionError, ValueError):
+        return False
     return False
 
 

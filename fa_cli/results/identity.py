@@ -64,7 +64,10 @@ def identity(
         group, key = dotted.split(".")
         kept[group] = {name: value for name, value in kept[group].items() if name != key}
     kept["numerics"] = NUMERICS
-    if hashes := {path.name: digest(path) for path in sources}:
+    hashes: dict[str, str] = {}
+    for path in sources:
+        hashes[path.name] = f"{hashes.get(path.name, '')}{digest(path)}"  # of all of that name
+    if hashes:
         kept["sources"] = hashes
     return Identity(kept, defaults or {})
 

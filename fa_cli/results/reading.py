@@ -3,7 +3,8 @@
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,13 +52,23 @@ def together(runs: Iterable[Run]) -> Results:
     configs = pd.DataFrame([labels(run.config) for run in runs])
     differing = configs.loc[:, configs.nunique(dropna=False) > 1].to_dict("records")
     metrics, summaries = [], []
-    for run, values in zip(runs, differing, strict=True):
-        place = run.folder.resolve()
-        columns = {"experiment": place.parent.name, "run": place.name, **values}
+    places = names_of([run.folder for run in runs])
+    for run, (experiment, name), values in zip(runs, places, differing, strict=True):
+        columns = {"experiment": experiment, "run": name, **values}
         metrics.append(labelled(run.metrics, columns))
         summaries.append(labelled(summarise(run.metrics), columns))
     tables = (pd.concat(parts, ignore_index=True) for parts in (metrics, summaries))
     return Results(*tables, runs)
+
+
+def names_of(folders: Sequence[Path]) -> list[tuple[str, str]]:
+    """Experiment and run of each folder; where two are the same, the way to the experiment."""
+    places = [folder.resolve() for folder in folders]
+    names = [(place.parent.name, place.name) for place in places]
+    if len({*names}) == len({*places}):
+        return names
+    above = os.path.commonpath([place.parents[1] for place in places])
+    return [(os.path.relpath(place.parent, above), place.name) for place in places]
 
 
 def labelled(table: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
@@ -127,7 +138,10 @@ def check_files(folder: Path) -> None:
     Manifests of earlier versions do not say it.
     """
     manifest = folder / "manifest.json"
-    written = json.loads(manifest.read_text()).get("files", {}) if manifest.exists() else {}
+    said = json.loads(manifest.read_text()) if manifest.exists() else {}
+    written = said.get("files", {}) if isinstance(said, dict) else None
+    if not isinstance(written, dict):
+        raise ValueError("manifest.json is not the manifest of a run")
     for name, checksum in written.items():
         if hashlib.sha256((folder / name).read_bytes()).hexdigest() != checksum:
             raise ValueError(f"{name} is not what the run wrote")

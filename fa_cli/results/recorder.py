@@ -43,6 +43,7 @@ class Recorder:
         self.rows = Rows(seeds)
         self.audit = Audit(min(config.record.audit, stop), backend.to_host)
         self.progress = Progress(stop)
+        self.began = False  # from there on the folder is this run's
         self.seconds, self.started, self.saved = 0.0, time.monotonic(), time.monotonic()
 
     # ---- while it trains -------------------------------------------------------------------------
@@ -132,6 +133,8 @@ class Recorder:
                 raise UserError(f"{path} is damaged ({error}): delete it and run again") from None
         if not (self.folder / "done").exists():
             write_bytes(self.folder / "config.yaml", self.config_text())
+            (self.folder / "failed").unlink(missing_ok=True)
+        self.began = True
         return step
 
     def take_over(self, stored: Mapping[str, np.ndarray], state: State) -> int:
@@ -152,8 +155,8 @@ class Recorder:
         return yaml.safe_dump(dict(self.identity.values), sort_keys=False).encode()
 
     def fail(self, error: UserError) -> None:
-        """Leave a note why the run ended, unless the folder holds results."""
-        if not (self.folder / "done").exists():
+        """Leave a note why the run ended, unless the folder holds results or another run."""
+        if self.began and not (self.folder / "done").exists():
             write_text(self.folder / "failed", f"{error}\n")
 
     def finish(

@@ -18,7 +18,13 @@ from fa_cli import terminal
 from fa_cli.errors import UserError
 from fa_cli.results.files import folder_of, is_locked
 from fa_cli.results.formats import DAMAGE, INDEX
-from fa_cli.results.reading import check_files, labels, read_config, read_metrics
+from fa_cli.results.reading import (
+    check_files,
+    labels,
+    names_of,
+    read_config,
+    read_metrics,
+)
 
 MARKS = ("done", "failed", "checkpoint.npz", "config.yaml", ".lock")  # one at least in a run's
 COLUMNS = ("experiment", "run", "status", "age", "seed")
@@ -76,9 +82,9 @@ def collect(results: Path) -> Runs:
     if not results.is_dir():
         raise UserError(f"results={results}: no such folder; type results=DIR")
     rows, settings, metrics = [], [], {}
-    for folder in folders(results):
+    found = folders(results)
+    for folder, (experiment, name) in zip(found, names_of(found) if found else [], strict=True):
         status, config, final = look(folder)
-        experiment, name = folder.resolve().parts[-2:]
         told = {"experiment": experiment, "run": name, "status": status, "age": age(folder)}
         for of_seed in final.to_dict("records") or [{}]:
             rows.append(told | of_seed)

@@ -8,9 +8,11 @@ def adapt(net: Network, signals: Signals, delta: Deltas, rate: float, keep: floa
     """B_l = keep B_l + rate * sum over the batch of h_l (delta_{l+1} * phi'(a_{l+1}))^T.
 
     That is W_l's update transposed, so that W_l - B_l^T shrinks by `keep` at every step: with
-    weight decay lambda as (1 - lambda)^t.
+    weight decay lambda as (1 - lambda)^t. Where W_l is frozen, `delta` lacks l + 1 and B_l stays.
     """
     for l, b in net.feedback.items():
+        if l + 1 not in delta:
+            continue
         d, h = signals.carried(delta, l + 1), signals.activations[l]
         net.layers[l].accumulate_reverse(net.backend, b, d, h, rate, keep)
 
