@@ -245,11 +245,14 @@ def app_of(words: list[str]) -> tuple[Callable, list[str]]:
 
 
 def in_order(words: list[str]) -> list[str]:
-    """The words with `-m` first, where Hydra wants it; raises UserError where it can't be."""
-    several = [word for word in words if word in ("-m", "--multirun")]
-    if several and {*words} & {"--cfg", "-c"}:
+    """The words with switches before overrides, where Hydra wants them.
+
+    Raises UserError for two that exclude each other.
+    """
+    if {*words} & {"-m", "--multirun"} and {*words} & {"--cfg", "-c"}:
         raise UserError("--cfg shows the config of one run: leave -m away, and values with commas")
-    return several + [word for word in words if word not in several]
+    overrides = [word for word in words if re.match(r"[^-].*=|[+~]", word)]
+    return [word for word in words if word not in overrides] + overrides
 
 
 def show_help() -> None:

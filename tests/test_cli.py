@@ -282,8 +282,9 @@ def test_interrupted_and_resumed(tmp_path, number):
 
 
 def test_a_sweep_wherever_the_flag_stands(here, tmp_path):
-    """`-m` first, last or in the middle."""
-    for k, words in enumerate((["-m", "rule=bp,fa"], ["rule=bp,fa", "-m"])):
+    """`-m` first, last or in the middle, and other switches too."""
+    middle = ["rule=bp,fa", "-m", "--config-dir", ".", "dtype=float32"]
+    for k, words in enumerate((["-m", "rule=bp,fa"], ["rule=bp,fa", "-m"], middle)):
         said = succeed(here(*words, "steps=10", "seeds=1", f"outputs={k}"))
         assert "2 runs: 2 trained" in said and len(list((tmp_path / str(k)).rglob("done"))) == 2
 
