@@ -190,7 +190,7 @@ def resolve(composed: DictConfig, typed: Sequence[str]) -> dict:
         raise UserError("give the network as one of model.sizes=[...] and model.layers=[...]")
     if model.get("layers") is not None:
         model["sizes"] = units_of(build_layers("model.layers", model["layers"]))
-    return {key: value for key, value in plain.items() if key != "hydra"}
+    return plain
 
 
 def replace_the_other(plain: dict, pair: tuple[str, str], typed: Sequence[str]) -> None:
@@ -215,7 +215,12 @@ def check(plain: Mapping) -> RunConfig:
     for group, schema in WITH_OPTIONS.items():
         known = {field.name for field in fields(schema)} - {"options"}
         given = {key: value for key, value in plain[group].items() if key not in known}
-        check_options(group, plain[group]["name"], given, allowed[group], known)
+        options.check_given(group, given, allowed[group], known)
+        for key in options.missing(given, allowed[group]):
+            raise UserError(
+                f"{group}={plain[group]['name']} needs {group}.{key}: "
+                f"add it to its YAML file, or type +{group}.{key}=..."
+            )
         own = options.defaults_of(allowed[group]) | given
         kept = {key: value for key, value in plain[group].items() if key in known}
         plain[group] = {**kept, "options": own}
@@ -250,22 +255,6 @@ def option_defaults(plain: Mapping) -> dict[str, Any]:
         for name, value in options.defaults_of(allowed).items():
             defaults[f"{group}.{name}"] = value
     return defaults
-
-
-def check_options(
-    group: str, name: str, given: Mapping, allowed: Mapping[str, Option], known: set[str]
-) -> None:
-    """Raise UserError for a group's unknown option, a value that does not fit, a missing one."""
-    for key, value in given.items():
-        if key not in allowed:
-            names = [f"{group}.{other}" for other in {*allowed, *known}]
-            raise UserError(f"no key is called {group}.{key}: {suggest(f'{group}.{key}', names)}")
-        options.check(f"{group}.{key}", value, allowed[key])
-    for key in allowed.keys() - given.keys() - options.defaults_of(allowed).keys():
-        raise UserError(
-            f"{group}={name} needs {group}.{key}: "
-            f"add it to its YAML file, or type +{group}.{key}=..."
-        )
 
 
 def name_in(plain: Mapping, group: str) -> str:

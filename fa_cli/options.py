@@ -7,7 +7,7 @@ YAML file.
 
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import NoneType, SimpleNamespace, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -124,13 +124,20 @@ def defaults_of(options: Mapping[str, Option]) -> dict[str, Any]:
     return {name: option.default for name, option in options.items() if option.default != REQUIRED}
 
 
-def check_all(key: str, given: Mapping[str, Any], options: Mapping[str, Option]) -> None:
-    """Raise UserError for an unknown option of `key`, a value that does not fit, a missing one."""
+def check_given(
+    key: str, given: Mapping[str, Any], options: Mapping[str, Option], others: Collection[str] = ()
+) -> None:
+    """Raise UserError for an unknown option of `key`, or a value that does not fit.
+
+    `others` are further names under the key, for the suggestion.
+    """
     for name, value in given.items():
         if name not in options:
-            known = [f"{key}.{option}" for option in options]
+            known = [f"{key}.{other}" for other in {*options, *others}]
             raise UserError(f"no key is called {key}.{name}: {suggest(f'{key}.{name}', known)}")
         check(f"{key}.{name}", value, options[name])
-    for name, option in options.items():
-        if name not in given and option.default is REQUIRED:
-            raise UserError(f"{key} needs {key}.{name}")
+
+
+def missing(given: Collection[str], options: Mapping[str, Option]) -> list[str]:
+    """The options that are not given and have no default."""
+    return [name for name in options if name not in {*given, *defaults_of(options)}]

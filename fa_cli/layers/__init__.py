@@ -128,7 +128,9 @@ def one_layer(key: str, below: Extent, entry: Any) -> Layer:
         raise UserError(f"{key}={entry}: expected a number of units, or a layer as {{kind: NAME}}")
     kind = LAYERS.find(described.get("kind"))
     given = {name: value for name, value in described.items() if name != "kind"}
-    options.check_all(key, given, kind.options)
+    options.check_given(key, given, kind.options)
+    for name in options.missing(given, kind.options):
+        raise UserError(f"{key} needs {key}.{name}")
     try:
         return kind.build(below, **given)
     except ValueError as error:
