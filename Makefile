@@ -53,9 +53,9 @@ paper-fig4: $(STAMP) ## Fig. 4 on MNIST (under 2 hours on 2 cores); resumable
 
 paper: paper-small paper-fig3 paper-fig4 figures report ## everything there is, then figures and report
 
-search-fig3: $(STAMP) ## the search on a validation split that chose Fig. 3's scales
-	$(FA) +sweep=fig3_search_bp outputs=$(OUTPUTS)/search
-	$(FA) +sweep=fig3_search_fa outputs=$(OUTPUTS)/search
+search-fig3: $(STAMP) ## Fig. 3's rates and scales, on a validation split (about an hour on 2 cores)
+	$(FA) hydra/launcher=cores +sweep=fig3_search_bp outputs=$(OUTPUTS)/search
+	$(FA) hydra/launcher=cores +sweep=fig3_search_fa outputs=$(OUTPUTS)/search
 
 figures: $(STAMP) ## every figure whose results exist: of the reference results, then of your own
 	$(FA) plot results=$(REFERENCE)
