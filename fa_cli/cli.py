@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,10 +15,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from fa_cli import __version__, errors, hydra_messages, tally, terminal
 from fa_cli.errors import UserError, suggest
-from fa_cli.results.files import at_home, is_locked
+from fa_cli.results.files import at_home, is_locked, this_process
 from fa_cli.schema import FOLDER
 
 CONF = str(FOLDER)
+RESTARTS = 3  # of a sweep whose workers are killed again and again
 LEFT = 75  # status: a temporary failure, as sysexits.h has it
 
 
@@ -136,7 +136,7 @@ def main() -> None:
     traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"  # Hydra's switch: who wants to see where
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are
     path = tally_file(sys.argv)
-    os.environ[tally.TALLY], os.environ[tally.COMMAND] = path, str(os.getpid())
+    os.environ[tally.TALLY], os.environ[tally.COMMAND] = str(path), str(os.getpid())
     outcomes = []
     try:
         command(sys.argv[1:])
@@ -149,34 +149,30 @@ def main() -> None:
         errors.complain(in_one_line(error))
         sys.exit(1)
     finally:
-        outcomes = tell_outcomes(Path(path))
+        outcomes = tell_outcomes(path)
     left = LEFT if tally.ELSEWHERE in outcomes else 0
     sys.exit(1 if tally.FAILED in outcomes else left)
 
 
-def tally_file(words: Sequence[str]) -> str:
+def tally_file(words: Sequence[str]) -> Path:
     """An empty file for this command's tally.
 
     A cluster's nodes share no /tmp but the working folder, if it can be written to.
     """
     elsewhere = any(word.startswith("hydra/launcher=") for word in words)
-    folder = "." if elsewhere and os.access(".", os.W_OK) else None
-    handle, path = tempfile.mkstemp(prefix=".fa-run-", dir=folder)
-    os.close(handle)
-    return path
+    return tally.new_file("." if elsewhere and os.access(".", os.W_OK) else None)
 
 
 def tell_outcomes(path: Path) -> list[str]:
     """How this command's runs ended, from their tally; said as well, where there are several."""
-    endings = tally.read(path)
+    runs = tally.by_run(tally.read(path))
     path.unlink()
-    for folder in tally.lost(endings):
-        where = terminal.shown(folder)
-        runs_on = is_locked(folder)
-        errors.complain(f"{where} {'still runs' if runs_on else 'was lost with its process'}")
-    ended = [ending for ending in endings if ending.outcome != tally.BEGUN]
+    for folder in (Path(folder) for folder, endings in runs.items() if not endings):
+        told = "still runs" if is_locked(folder) else "was lost with its process"
+        errors.complain(f"{terminal.shown(folder)} {told}")
+    ended = [ending for endings in runs.values() for ending in endings]
     for ending in ended:
-        if ending.told and ending.process != tally.this_process():
+        if ending.told and ending.process != this_process():
             errors.complain(ending.told)
     outcomes = [ending.outcome for ending in ended]
     if len(outcomes) > 1:
@@ -224,7 +220,25 @@ def command(words: list[str]) -> None:
     parser.error = raise_usage
     parser.parse_args(words)
     sys.argv[1:] = words
-    app()
+    outlive_workers(app)
+
+
+def outlive_workers(app: Callable) -> None:
+    """Carry out a Hydra app; where joblib has lost a worker, and with it all others, once more.
+
+    Finished runs are not trained again, the others go on from their checkpoints. Raises what joblib
+    raises where RESTARTS in a row have brought no run to its end.
+    """
+    ended, idle = 0, 0
+    while True:
+        try:
+            return app()
+        except Exception as error:
+            before, ended = ended, tally.count_ended()
+            idle = 0 if ended > before else idle + 1
+            if type(error).__module__.split(".")[0] != "joblib" or idle > RESTARTS:
+                raise
+            errors.complain("a worker was killed, and its runs with it: they go on")
 
 
 def app_of(words: list[str]) -> tuple[Callable, list[str]]:

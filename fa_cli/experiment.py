@@ -35,13 +35,12 @@ from fa_cli.schema import RunConfig
 from fa_cli.train import Phase, train
 
 PACKAGES = ("fa-run", "numpy", "scipy", "pandas", "hydra-core", "omegaconf")
-TRAINED, BEFORE = "trained", "finished before"
 
 
 class Outcome(NamedTuple):
     """How a run ended."""
 
-    how: str  # TRAINED, BEFORE or tally.ELSEWHERE
+    how: str  # tally.TRAINED, BEFORE or ELSEWHERE
     folder: Path
     summary: pd.DataFrame | None = None  # as in summary.csv; None where another process has the run
     seconds: float | None = None  # that training took, if it was trained now
@@ -69,7 +68,7 @@ def run(composed: DictConfig, folder: Path, typed: Sequence[str]) -> Outcome:
                 "config.yaml": OmegaConf.to_yaml(composed),
                 "overrides.yaml": OmegaConf.to_yaml(list(typed)),
             }
-            return Outcome(TRAINED, folder, *run_in(folder, checked, same, texts))
+            return Outcome(tally.TRAINED, folder, *run_in(folder, checked, same, texts))
     except UserError:
         with contextlib.suppress(OSError):
             folder.rmdir()  # if nothing is in it
@@ -89,7 +88,7 @@ def where_it_is(folder: Path, rule: str, typed: Sequence[str], same: Identity) -
 
 def before(folder: Path) -> Outcome:
     """What is told of a run that had been finished."""
-    return Outcome(BEFORE, folder, summarise(load_run(folder).metrics))
+    return Outcome(tally.BEFORE, folder, summarise(load_run(folder).metrics))
 
 
 def run_in(

@@ -6,18 +6,21 @@ has begun and not ended was lost with its process.
 
 import json
 import os
-import socket
+import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fa_cli.errors import Stopped, UserError, complain, one_line
+from fa_cli.results.files import is_gone, this_process
 
 TALLY = "FA_RUN_TALLY"  # environment: the file
 COMMAND = "FA_RUN_COMMAND"  # environment: the process that a person started
 
-
+PREFIX = ".fa-run-"  # of the file's name, before the process that made it
 BEGUN, FAILED, ELSEWHERE = "begun", "failed", "in training elsewhere"
+TRAINED, BEFORE = "trained", "finished before"
 
 
 class Ending(NamedTuple):
@@ -26,6 +29,21 @@ class Ending(NamedTuple):
     process: str  # host and number
     outcome: str  # trained, finished before, failed, ..
     told: str  # of what failed, in one line; of what has begun, its folder
+
+
+def new_file(folder: str | None) -> Path:
+    """An empty file for a command's tally; those of commands that were killed are removed.
+
+    `folder`: None for the system's temporary one.
+    """
+    place = Path(folder or tempfile.gettempdir())
+    for stale in place.glob(f"{PREFIX}*"):
+        if is_gone(stale.name.removeprefix(PREFIX).rpartition("-")[0]):
+            with suppress(OSError):
+                stale.unlink()
+    handle, path = tempfile.mkstemp(prefix=f"{PREFIX}{this_process()}-", dir=place)
+    os.close(handle)
+    return Path(path)
 
 
 def add(outcome: str, told: str = "") -> None:
@@ -41,15 +59,28 @@ def read(path: Path) -> list[Ending]:
     return [Ending(*json.loads(line)) for line in lines[:-1]]
 
 
-def this_process() -> str:
-    """Host and number of this process."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+def by_run(endings: Sequence[Ending]) -> dict[str, list[Ending]]:
+    """How each run ended, by folder; nothing for one that has begun and not ended.
+
+    A process has one run at a time. What a command has trained and meets again was not finished
+    before, and what fails twice fails once. What needs no folder, such as a plot, stands under its
+    process.
+    """
+    runs: dict[str, list[Ending]] = {}
+    at: dict[str, str] = {}  # process -> the folder of its run
+    for ending in endings:
+        if ending.outcome == BEGUN:
+            at[ending.process] = ending.told
+        known = runs.setdefault(at.get(ending.process, ending.process), [])
+        again = ending.outcome == BEFORE or ending[1:] in [earlier[1:] for earlier in known]
+        if ending.outcome != BEGUN and not (known and again):
+            known.append(ending)
+    return runs
 
 
-def lost(endings: Sequence[Ending]) -> list[Path]:
-    """The folders of runs that have begun and not ended; a process has one at a time."""
-    last = {ending.process: ending for ending in endings}
-    return [Path(ending.told) for ending in last.values() if ending.outcome == BEGUN]
+def count_ended() -> int:
+    """How many runs of this command have ended so far."""
+    return sum(map(bool, by_run(read(Path(os.environ[TALLY]))).values()))
 
 
 def attempt(work: Callable[[Any], Any], config: Any) -> Any:

@@ -8,7 +8,7 @@ import time
 
 import pandas as pd
 import pytest
-from helpers import FA_RUN, start_command, succeed, told, wait_for
+from helpers import FA_RUN, run_command, start_command, succeed, told, wait_for
 
 import fa_cli
 from fa_cli.errors import Stopped
@@ -105,19 +105,55 @@ def test_only_its_own_files_are_removed(fa_run, tmp_path):
     assert len(pd.read_csv(tmp_path / "metrics.csv")) == 2
 
 
-def test_a_worker_that_is_lost_is_named(tmp_path):
-    """Killed hard in the middle of a sweep: its run's folder, and what to type."""
+def workers_of(sweep: subprocess.Popen) -> list[int]:
+    """The processes of joblib that train for a command."""
+    find = ["pgrep", "-P", str(sweep.pid), "-f", "popen_loky"]
+    return [int(pid) for pid in subprocess.run(find, capture_output=True, text=True).stdout.split()]
+
+
+def test_the_rest_outlives_a_worker_that_is_killed(tmp_path):
+    """joblib then ends all of them: they begin anew from their checkpoints, in the same command."""
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    words = ["-m", "rule=bp,fa,dfa", "steps=60000", "seeds=1", "backend.compiled=false"]
+    words += ["record.checkpoint_seconds=0.1", "hydra/launcher=cores", "hydra.launcher.n_jobs=2"]
+    sweep = start_command(tmp_path, *words)
+    wait_for("checkpoint.npz", tmp_path, sweep)
+    os.kill(workers_of(sweep)[0], signal.SIGKILL)
+    out, complaint = sweep.communicate(timeout=200)
+    assert sweep.returncode == 0 and "3 runs: 3 trained" in out, complaint
+    assert complaint.count("a worker was killed, and its runs with it: they go on") == 1
+    assert len(list(tmp_path.rglob("done"))) == 3
+
+
+def test_workers_that_are_killed_again_and_again(tmp_path):
+    """Where no run comes to its end: the folders of those that were lost, and what to type."""
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     words = ["-m", "rule=bp,fa", *LONG, "record.checkpoint_seconds=0.1", "hydra/launcher=cores"]
     sweep = start_command(tmp_path, *words)
-    wait_for("checkpoint.npz", tmp_path, sweep)
-    find = ["pgrep", "-P", str(sweep.pid), "-f", "popen_loky"]
-    workers = subprocess.run(find, capture_output=True, text=True).stdout.split()
-    os.kill(int(workers[0]), signal.SIGKILL)
-    _, complaint = sweep.communicate(timeout=60)
+    while sweep.poll() is None:
+        if list(tmp_path.rglob("checkpoint.npz")):
+            for pid in workers_of(sweep)[:1]:
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.5)
+    _, complaint = sweep.communicate()
     assert sweep.returncode == 1 and "Traceback" not in complaint, complaint
     assert "linear/rule=" in complaint and "was lost with its process" in complaint
     assert "type the same command again to go on" in complaint
+
+
+def test_what_killed_commands_have_left_is_removed(tmp_path):
+    """The file that counts a command's runs, by the next command that begins there."""
+    sweep = ["-m", "rule=bp,fa", *LONG, "hydra/launcher=cores"]
+    run = start_command(tmp_path, *sweep)
+    wait_for("config.yaml", tmp_path, run)
+    (mine,) = tmp_path.glob(".fa-run-*")
+    for pid in [*workers_of(run), run.pid]:
+        os.kill(pid, signal.SIGKILL)
+    run.communicate()
+    assert mine.exists()
+    (tmp_path / ".fa-run-notes").write_text("keep")
+    succeed(run_command(tmp_path, "steps=20", "hydra/launcher=cores", "-m"))
+    assert [path.name for path in tmp_path.glob(".fa-run-*")] == [".fa-run-notes"]
 
 
 def test_a_refused_run_leaves_anothers_folder_alone(here, tmp_path):

@@ -127,12 +127,11 @@ def lock_without_system(path: Path, kind: int) -> bool:
     One of a process of this machine that is no more does not count; others a person must remove.
     """
     holder = path.with_name(f"{path.name}-holder")
-    mine = f"{socket.gethostname()} {os.getpid()}"
     while True:
         if kind == fcntl.LOCK_SH:
             return not holder.exists() or ended(holder)
         draft = path.with_name(f"{path.name}-{os.getpid()}{UNFINISHED}")
-        draft.write_text(mine)
+        draft.write_text(this_process())
         try:
             os.link(draft, holder)  # whole, or not at all
             complain(f"{path.parent} has no locks of files: {holder.name} stands for one")
@@ -148,14 +147,27 @@ def lock_without_system(path: Path, kind: int) -> bool:
 def ended(holder: Path) -> bool:
     """Whether the process that a holder's file names ran on this machine and is no more."""
     try:
-        host, process = holder.read_text().split()
-        if host != socket.gethostname():
-            return False
-        os.kill(int(process), 0)
-    except (FileNotFoundError, ProcessLookupError):
+        return is_gone(holder.read_text().replace(" ", ":"))  # as earlier versions wrote it
+    except FileNotFoundError:
         return True
-    except (PermissionError, ValueError):
+
+
+def this_process() -> str:
+    """Host and number of this process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def is_gone(process: str) -> bool:
+    """Whether a process, as `this_process` names it, ran on this machine and is no more."""
+    host, _, number = process.rpartition(":")
+    if host != socket.gethostname() or not number.isdigit():
         return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # another person's
+        pass
     return False
 
 
