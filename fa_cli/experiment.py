@@ -133,6 +133,7 @@ def open_data(checked: RunConfig, net: Network) -> Data:
         examples=checked.record.examples,
         backend=net.backend,
         data_dir=checked.data_dir,
+        fetch=checked.fetch,
     )
     data = DATASETS[checked.dataset.name].open(setting, **checked.dataset.options)
     net.check_probe(data.probe.x)

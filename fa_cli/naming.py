@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-NAMED_APART = ("experiment", "sweep", "outputs", "data_dir", "resume", "rule")
+NAMED_APART = ("experiment", "sweep", "outputs", "data_dir", "fetch", "resume", "rule")
 LONGEST = 200  # characters of a name
 
 

@@ -1,9 +1,12 @@
 """Names in YAML become code only through these tables; a config can never name an import."""
 
 import importlib
+import importlib.util
 import inspect
+import os
 import pkgutil
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -52,3 +55,32 @@ def import_all(package: ModuleType) -> None:
     """Import every module of `package`, so that a new file in it is all that a new part needs."""
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
+
+
+def import_outside(variable: str, group: str) -> None:
+    """Import the parts of other packages, by entry points of a group, and of a person's own files.
+
+    The environment variable lists module names or paths of .py files, separated as in PATH. Raises
+    UserError for one that cannot be imported.
+    """
+    for point in entry_points(group=group):
+        point.load()
+    for source in filter(None, os.environ.get(variable, "").split(os.pathsep)):
+        try:
+            import_source(source)
+        except UserError as error:
+            raise UserError(f"{variable}={source}: {error}") from None
+        except Exception as error:  # whatever is in a file from outside
+            what = error if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+            raise UserError(
+                f"{variable}={source}: {what}; give a module name or the path of a .py file"
+            ) from None
+
+
+def import_source(source: str) -> None:
+    """Import a module by name, or the .py file at a path."""
+    if not source.endswith(".py"):
+        importlib.import_module(source)
+        return
+    spec = importlib.util.spec_from_file_location(Path(source).stem, source)
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))

@@ -125,6 +125,7 @@ class RunConfig:
     dtype: str = "float64"
     outputs: str = "outputs"
     data_dir: str | None = None  # null: the user's cache
+    fetch: bool = True  # data that are not there; false: say what is missing
     resume: bool = True  # false: train from the start, whatever there is already
 
 

@@ -6,6 +6,7 @@ Results on disk, repetition, resumption, seeds, sweeps, completion, rules from o
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pandas as pd
 import pytest
 import yaml
 from helpers import (
+    DATA,
     needs_mnist,
     run_command,
     run_here,
@@ -26,6 +28,8 @@ from helpers import (
     told,
     wait_for,
 )
+
+from fa_cli.data import fetch
 
 FILES = {"metrics.csv", "summary.csv", "config.yaml", "manifest.json", "done"}
 FILES |= {".hydra/config.yaml", ".hydra/overrides.yaml"}
@@ -384,6 +388,35 @@ def test_a_rule_from_outside(tmp_path, toy):
     told(run_command(tmp_path, *words, **toys), "sources.sign_fa.py was ", "resume=false")
 
 
+DATASET = """
+from fa_cli.data import Endless, dataset
+
+
+@dataset("doubled")
+def doubled(setting, factor: float):
+    def draw(rng, s, count):
+        x = rng.standard_normal((count, setting.inputs))
+        return x, factor * x
+
+    return Endless(setting, draw)
+"""
+
+
+def test_a_dataset_from_outside(tmp_path):
+    """One file and one YAML as well: it is learned, and once it is edited its run is another."""
+    (tmp_path / "doubled.py").write_text(DATASET)
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset" / "doubled.yaml").write_text("name: doubled\nfactor: 2.0\n")
+    words = ["--config-dir", ".", "dataset=doubled", "model.sizes=[5,20,5]", "steps=300"]
+    own = {"FA_DATASETS": "doubled.py"}
+    succeed(run_command(tmp_path, *words, **own))
+    nse = metrics_of(tmp_path).groupby("step")["nse"].mean()
+    assert nse.iloc[-1] < 0.5 * nse.iloc[0]
+    told(run_command(tmp_path, *words, FA_DATASETS="no.py"), "FA_DATASETS=no.py", "a .py file")
+    (tmp_path / "doubled.py").write_text(DATASET.replace("factor * x", "-factor * x"))
+    told(run_command(tmp_path, *words, **own), "sources.doubled.py was ", "resume=false")
+
+
 # ---- other words ---------------------------------------------------------------------------------
 
 
@@ -393,6 +426,24 @@ def test_data(tmp_path):
     assert "verified" in succeed(run_here(tmp_path, "data", "mnist"))
     assert "mnist  verified" in succeed(run_here(tmp_path, "data"))
     assert "is not in nowhere/mnist" in succeed(run_here(tmp_path, "data", "data_dir=nowhere"))
+
+
+@needs_mnist
+def test_a_run_fetches_its_data(tmp_path, monkeypatch):
+    """What is not there: one line says so; with fetch=false the error says what to type."""
+
+    def from_shelf(folder: Path, names: list[str]) -> None:
+        for name in names:
+            shutil.copy(next((DATA / "mnist").glob(f"{name}*")), folder)
+
+    monkeypatch.setattr(fetch, "ways", lambda source: [("the shelf", from_shelf)])
+    words = ["experiment=fig3_mnist", "seeds=1", "epochs=0.001", "data_dir=new"]
+    told(
+        run_here(tmp_path, *words, "fetch=false"), "mnist is not in new/mnist", "fa-run data mnist"
+    )
+    said = succeed(run_here(tmp_path, *words))
+    assert said.count("fetching mnist from the shelf into new/mnist") == 1
+    assert "fetching" not in succeed(run_here(tmp_path, *words, "seeds=2", "fetch=false"))
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def open_dataset(name, seeds=(0, 1), batch_size=None, inputs=None, outputs=None,
     """A dataset, for a network of the sizes that it wants."""
     fits = FITTING.get(name, (20, 10, 10))
     inputs, outputs, size = inputs or fits[0], outputs or fits[1], batch_size or fits[2]
-    setting = Setting(list(seeds), inputs, outputs, outputs, size, 20, BACKEND, str(DATA))
+    setting = Setting(list(seeds), inputs, outputs, outputs, size, 20, BACKEND, str(DATA), False)
     return DATASETS[name].open(setting, **options_for(name, **options))
 
 
@@ -235,7 +235,7 @@ def test_validation_split_leaves_the_test_set_alone():
 def labelled(files: Files, batch_size=4, seeds=(0, 1), **functions) -> Labelled:
     """Labelled examples of three features, as they are stored."""
     width = functions.pop("width", 2)
-    setting = Setting(list(seeds), 3, width, width, batch_size, 5, BACKEND, "")
+    setting = Setting(list(seeds), 3, width, width, batch_size, 5, BACKEND, "", False)
     usual = {"numbers": lambda x: x / 1.0, "target": lambda x, labels: np.eye(2)[labels]}
     return Labelled(setting, files, **(usual | functions))
 

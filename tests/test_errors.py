@@ -39,7 +39,11 @@ MISTAKES = [  # words, the culprit, the remedy
     (["optimizer.momentum=1"], "optimizer.momentum=1", "below 1"),
     (["optimizer.learning_rate=10"], "optimizer.learning_rate=10", "smaller"),
     (["optimizer.schedule=[[3]]"], "optimizer.schedule", "pairs"),
-    (["experiment=fig3_mnist", "data_dir=nowhere"], "nowhere/mnist", "fa-run data mnist"),
+    (
+        ["experiment=fig3_mnist", "data_dir=nowhere", "fetch=false"],
+        "nowhere/mnist",
+        "fa-run data mnist",
+    ),
     ([TINY, "model.sizes=[30,10]"], "model.sizes", "type model.sizes=[64,...,10]"),
     ([TINY, "dataset.validation=1500"], "dataset.validation=1500", "0 to 1499"),
     ([TINY, "dataset.standardize=zscore"], "dataset.standardize=zscore", "standard"),

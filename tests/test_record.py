@@ -104,6 +104,7 @@ RESOLVED = {
     "steps": 3,
     "outputs": "a",
     "data_dir": "b",
+    "fetch": False,
     "resume": False,
     "model": {"name": "rate", "sizes": [3, 2]},
     "rule": {"name": "fa", "derivative": "local"},

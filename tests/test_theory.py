@@ -19,7 +19,7 @@ pytestmark = pytest.mark.quick
 def task(name: str, inputs: int, outputs: int, batch_size: int = 4, **options) -> Data:
     """A dataset of two seeds."""
     backend = NumpyBackend("float64")
-    setting = Setting([0, 1], inputs, outputs, outputs, batch_size, 50, backend, "")
+    setting = Setting([0, 1], inputs, outputs, outputs, batch_size, 50, backend, "", False)
     return DATASETS[name].open(setting, **options)
 
 

@@ -15,7 +15,7 @@ from fa_cli.backend import Backend
 from fa_cli.errors import UserError
 from fa_cli.options import Option, options_of
 from fa_cli.randomness import BLOCK, Blocks, generator
-from fa_cli.registry import Registry, import_all
+from fa_cli.registry import Registry, import_all, import_outside
 from fa_cli.signals import ALL, Array
 
 DATASETS = Registry("dataset")
@@ -59,6 +59,7 @@ class Setting(NamedTuple):
     examples: int  # size of the probe
     backend: Backend
     data_dir: str
+    fetch: bool  # what is not there
 
     def must_fit(self, inputs: int, values: int, what: str) -> None:
         """Raise UserError unless the network goes from `inputs` units to `values` values."""
@@ -89,8 +90,12 @@ def dataset(name: str) -> Callable:
 
 
 def load_datasets() -> None:
-    """Fill DATASETS from the files of this folder."""
+    """Fill DATASETS: this folder's files, `fa_run.datasets` of packages, and FA_DATASETS.
+
+    Raises UserError for one that cannot be imported.
+    """
     import_all(sys.modules[__name__])
+    import_outside("FA_DATASETS", "fa_run.datasets")
 
 
 # ---- synthetic examples --------------------------------------------------------------------------

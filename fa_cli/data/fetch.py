@@ -20,6 +20,11 @@ from fa_cli import terminal
 from fa_cli.errors import UserError, suggest
 from fa_cli.results.files import folder_of, write_bytes
 
+
+class Absent(UserError):
+    """A file of a dataset is nowhere."""
+
+
 Download = Callable[[Path, list[str]], None]  # (folder, names): makes these files in the folder
 
 
@@ -107,10 +112,25 @@ def read_verified(source: Source, name: str, data_dir: str) -> bytes:
         wrong.append(f"{path} is not the real file (SHA-256 differs)")
     if wrong:
         raise UserError(f"{wrong[0]}: delete it and type {command}")
-    raise UserError(
+    raise Absent(
         f"{source.name} is not in {folder} ({name} is missing): type {command}, "
         f"or data_dir=DIR if it lies in DIR/{source.name}"
     )
+
+
+def contents(source: Source, data_dir: str, fetching: bool) -> list[bytes]:
+    """The unpacked bytes of all files of `source`, in their order.
+
+    `fetching`: what is not there is fetched first. Raises UserError where a file is wrong, or is
+    not there and cannot be had.
+    """
+    try:
+        return [read_verified(source, name, data_dir) for name in source.checksums]
+    except Absent:
+        if not fetching:
+            raise
+    fetch(source, data_dir, terminal.out.print)
+    return [read_verified(source, name, data_dir) for name in source.checksums]
 
 
 def places(source: Source, name: str, data_dir: str) -> list[Path]:
@@ -158,6 +178,8 @@ def fetch(source: Source, data_dir: str, say: Callable[[str], None]) -> None:
     for name in source.checksums:
         try:
             read_verified(source, name, data_dir)
+        except Absent:
+            missing.append(name)
         except UserError as error:
             missing.append(name)
             say(str(error).split(":")[0])
@@ -165,7 +187,7 @@ def fetch(source: Source, data_dir: str, say: Callable[[str], None]) -> None:
         return
     for origin, download in ways(source):
         try:
-            say(f"fetching {source.name} from {origin}")
+            say(f"fetching {source.name} from {origin} into {folder}")
             with tempfile.TemporaryDirectory() as temporary:
                 download(Path(temporary), missing)
                 accept(source, Path(temporary), missing, folder)
@@ -216,5 +238,5 @@ def accept(source: Source, downloaded: Path, names: list[str], folder: Path) -> 
             raise UserError(f"{name} arrived with a wrong SHA-256")
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
-        write_bytes(folder / f"{name}.gz", gzip.compress(content, mtime=0))
+        write_bytes(folder / f"{name}.gz", gzip.compress(content, compresslevel=1, mtime=0))
         (folder / name).unlink(missing_ok=True)

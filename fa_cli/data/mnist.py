@@ -3,7 +3,7 @@
 from typing import Literal
 
 from fa_cli.data import Files, Labelled, Setting, dataset, images
-from fa_cli.data.fetch import MNIST, idx_array, read_verified
+from fa_cli.data.fetch import MNIST, contents, idx_array
 from fa_cli.options import Pair, Whole
 
 
@@ -15,6 +15,6 @@ def mnist(
     validation: Whole,
 ) -> Labelled:
     """Handwritten digits. Paper, Methods, "MNIST data set" and Supp. Note 5."""
-    names = MNIST.checksums
-    arrays = [idx_array(read_verified(MNIST, name, setting.data_dir), name) for name in names]
+    found = contents(MNIST, setting.data_dir, setting.fetch)
+    arrays = map(idx_array, found, MNIST.checksums)
     return images(setting, Files(*arrays), standardize, targets, validation)

@@ -12,19 +12,13 @@ which noise it wants, how its feedback learns, by which path its signals travel,
 it. Importing rules imports no network and no backend, so that figures can read them.
 """
 
-import importlib
-import importlib.util
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import entry_points
-from pathlib import Path as File
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from fa_cli.errors import UserError
 from fa_cli.layers import Layer
 from fa_cli.options import Option, options_of
-from fa_cli.registry import Registry, import_all
+from fa_cli.registry import Registry, import_all, import_outside
 from fa_cli.signals import Array, Deltas, Signals
 
 if TYPE_CHECKING:
@@ -129,28 +123,7 @@ def downward(net: Network, signals: Signals, arriving: Callable[[int, Deltas], A
 def load_rules() -> None:
     """Fill RULES: this folder's files, `fa_run.rules` entry points of packages, and FA_RULES.
 
-    FA_RULES lists module names or paths of .py files, separated as in PATH. Raises UserError for
-    one that cannot be imported.
+    Raises UserError for one that cannot be imported.
     """
     import_all(sys.modules[__name__])
-    for point in entry_points(group="fa_run.rules"):
-        point.load()
-    for source in filter(None, os.environ.get("FA_RULES", "").split(os.pathsep)):
-        try:
-            import_source(source)
-        except UserError as error:
-            raise UserError(f"FA_RULES={source}: {error}") from None
-        except Exception as error:  # whatever is in a file from outside
-            what = error if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-            raise UserError(
-                f"FA_RULES={source}: {what}; give a module name or the path of a .py file"
-            ) from None
-
-
-def import_source(source: str) -> None:
-    """Import a module by name, or the .py file at a path."""
-    if not source.endswith(".py"):
-        importlib.import_module(source)
-        return
-    spec = importlib.util.spec_from_file_location(File(source).stem, source)
-    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    import_outside("FA_RULES", "fa_run.rules")
