@@ -73,9 +73,9 @@ def bench(cfg: DictConfig) -> None:
 def runs(cfg: DictConfig) -> None:
     """List runs."""
     from fa_cli import tally
-    from fa_cli.results import runs
+    from fa_cli.results import listing
 
-    tally.attempt(runs.list_runs, cfg)
+    tally.attempt(listing.list_runs, cfg)
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="export")

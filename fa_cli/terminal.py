@@ -24,7 +24,8 @@ STOPPING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")  # Ctrl-C, `kil
 HEADLINE = ("validation_error", "test_error", "nse", "loss")  # the first that is measured tells all
 
 out = Console(highlight=False, soft_wrap=True, markup=False)
-tables = Console(highlight=False, width=None if sys.stdout.isatty() else 130)
+known = sys.stdout.isatty() or "COLUMNS" in os.environ  # how wide the terminal is
+tables = Console(highlight=False, width=None if known else 130, markup=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 

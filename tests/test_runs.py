@@ -1,19 +1,24 @@
 """`fa-run runs` and `fa-run plot figure=sweep`: what was tried, how it ended, what came out."""
 
 import io
+import shutil
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from helpers import run_command, start_command, succeed, told, wait_for
+from helpers import run_command, run_here, start_command, succeed, told, wait_for
+from rich.console import Console
 
 import fa_cli
 from fa_cli.figures.sweep import draw
 from fa_cli.results.files import locked
-from fa_cli.results.runs import collect, in_words, table_of
+from fa_cli.results.listing import in_words, show
+from fa_cli.results.recorder import PROGRESS
+from fa_cli.results.runs import collect
 
 RATES = "optimizer.learning_rate=0.005,10"
 SWEEP = ["-m", "rule=fa,bp", "rule.feedback_scale=0.1,0.5", RATES, "steps=100", "seeds=2"]
@@ -131,9 +136,63 @@ def test_links_to_runs_are_listed(swept, tmp_path):
 
 def test_the_metric_that_counts_comes_first(swept):
     """On the terminal: of a regression its NSE."""
-    found = collect(swept / "outputs")
-    headings = [column.header for column in table_of("linear", found.table, found).columns]
-    assert headings.index("nse") < headings.index("loss")
+    shown = listed(swept, 200)
+    assert shown.index("nse") < shown.index("loss")
+
+
+def listed(folder: Path, width: int, sort: str | None = None) -> str:
+    """What `fa-run runs` shows on a terminal of so many columns."""
+    found, console = collect(folder / "outputs"), Console(width=width, file=io.StringIO())
+    for experiment, rows in found.table.groupby("experiment"):
+        show(experiment, rows, found, sort, console)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_readable_on_any_terminal(swept, width):
+    """No line is wider, no word is broken, and what counts is there: keys, metric, status."""
+    shown = listed(swept, width)
+    assert max(map(len, shown.splitlines())) <= width
+    for word in ("learning_rate", "feedback_scale", "nse", "interrupted", "failed", "0.005"):
+        assert word in shown
+
+
+def test_in_the_order_of_values(here, tmp_path):
+    """Rates by size and not by their letters, whole numbers as such; or by a metric, best first."""
+    words = ["-m", "optimizer.learning_rate=0.01,0.001,1e-05", "steps=9,100", "seeds=1"]
+    succeed(here(*words))
+    rows = [line for line in listed(tmp_path, 200).splitlines() if "done" in line]
+    values = [[cell.strip() for cell in row.split("│")][2:4] for row in rows]
+    assert values == [[rate, n] for rate in ("1e-05", "0.001", "0.01") for n in ("9", "100")]
+    table = collect(tmp_path / "outputs").table.sort_values("nse")
+    by_nse = [line for line in listed(tmp_path, 200, "nse").splitlines() if "done" in line]
+    assert [f"{nse:.4g}" in row for nse, row in zip(table["nse"], by_nse, strict=True)] == [
+        True
+    ] * 6
+    told(here("runs", "sort=nsee"), "sort=nsee: did you mean 'nse'?")
+
+
+def test_a_run_that_trains_shows_its_last_row(tmp_path, monkeypatch):
+    """How much of it is done and what it measured last; the same of one that was interrupted."""
+    words = ["steps=100000000", "record.every=1000", "backend.compiled=false", "seeds=2"]
+    run = start_command(tmp_path, *words)
+    wait_for(PROGRESS, tmp_path, run)
+    (seen,) = collect(tmp_path / "outputs").table.to_dict("records")
+    assert seen["status"] == "running" and 0 < seen["progress"] < 1 and 0 < seen["nse"] < 2
+    run.send_signal(signal.SIGTERM)
+    run.communicate(timeout=60)
+    assert "interrupted 0%" in listed(tmp_path, 80)
+
+
+def test_two_thousand_runs(tmp_path):
+    """Are listed in a few seconds: three on an idle machine."""
+    fa_cli_run = run_here(tmp_path, "steps=20000", "seeds=5", "record.every=200")
+    (done,) = tmp_path.rglob("done")
+    for k in range(1999):
+        shutil.copytree(done.parent, done.parents[1] / f"rule=fa,steps={k}")
+    began = time.monotonic()
+    assert listed(tmp_path, 200).count("done") == 2000
+    assert time.monotonic() - began < 30, fa_cli_run
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])

@@ -17,8 +17,8 @@ from fa_cli.figures.drawing import (
     looks,
     panels,
 )
-from fa_cli.figures.found import curves, find_runs, order, setting, short
-from fa_cli.results.reading import Run
+from fa_cli.figures.found import curves, find_runs, setting, short
+from fa_cli.results.reading import Run, order
 
 PAPER = 9  # ranges
 SCALE = "model.weight_scale"

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from fa_cli.figures import figure
 from fa_cli.figures.drawing import LINES, Look, legend, log_band, looks, nse_axes, panels
-from fa_cli.figures.found import find_runs, order, setting, short
+from fa_cli.figures.found import find_runs, setting, short
+from fa_cli.results.reading import order
 
 MOMENTUM = "optimizer.momentum"
 GREENS = ("#a6d8a6", "#2ca02c", "#0b5a0b")  # of feedback alignment: from light to dark

@@ -101,13 +101,6 @@ def phases(run: Run, across: str) -> list[Phase]:
     return found
 
 
-def order(value: Any) -> tuple:
-    """A key to sort by: numbers by size, then texts."""
-    if isinstance(value, int | float) and not pd.isna(value):
-        return 0, value, ""
-    return 1, 0, str(value)
-
-
 def short(value: Any) -> str:
     """A setting's value in a legend."""
     return f"{value:g}" if isinstance(value, int | float) else str(value)

@@ -16,7 +16,7 @@ from fa_cli import terminal
 from fa_cli.errors import UserError, suggest
 from fa_cli.figures import Missing, figure
 from fa_cli.figures.drawing import LINES, Look, looks, panels
-from fa_cli.figures.found import order
+from fa_cli.results.reading import order
 from fa_cli.results.runs import Runs, collect
 
 DECADES = 20  # an axis whose largest value is so many times the smallest is logarithmic
@@ -40,13 +40,16 @@ def draw(results: Path, x: Any, y: str, hue: str | None) -> Figure:
         raise Missing("type x=KEY y=METRIC, such as x=rule.feedback_scale y=test_error hue=rule")
     found, keys = collect(results), list(x) if isinstance(x, ListConfig | list) else [x]
     check(found, keys, y, hue)
-    table = found.table.dropna(subset=[*keys, y, *([hue] if hue else [])])
+    done = found.table[found.table["status"] == "done"]
+    table = done.dropna(subset=[*keys, y, *([hue] if hue else [])])
     if table.empty:
         raise UserError(f"x={x} y={y}: no run has a value of each: choose another y")
     tell_others(found.keys, table, {*keys, hue})
     left_out = found.table["run"].nunique() - table["run"].nunique()
     if left_out:
-        terminal.out.print(f"{left_out} runs without {y} are not drawn; `fa-run runs` lists them")
+        terminal.out.print(
+            f"{left_out} runs, unfinished or without {y}, are not drawn; `fa-run runs` lists them"
+        )
     groups = grouped(table, hue)
     if len(keys) == 2:
         return maps(groups, *keys, y)

@@ -16,6 +16,9 @@ from fa_cli.errors import UserError
 from fa_cli.results.formats import DAMAGE, INDEX, read_npz, summarise
 from fa_cli.results.identity import Identity, flat
 
+MARKS = ("done", "failed", "checkpoint.npz", "config.yaml", ".lock")  # one at least in a run's
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the former is ten times as fast
+
 
 class Run(NamedTuple):
     """A finished run."""
@@ -41,7 +44,20 @@ class Results(NamedTuple):
 
 def load_below(folder: Path) -> Results:
     """All finished runs in a folder or below it; raises UserError where there are none."""
-    return together(load_run(found.parent) for found in sorted(folder.rglob("done")))
+    found = [run for run in folders(folder) if (run / "done").exists()]
+    return together(load_run(run) for run in found)
+
+
+def folders(results: Path) -> list[Path]:
+    """The folders of the runs below one; hidden ones, such as Hydra's, are none."""
+    found, seen = [], set()
+    for here, below, names in os.walk(results, followlinks=True):
+        place = os.path.realpath(here)
+        below[:] = [] if place in seen else [name for name in below if not name.startswith(".")]
+        if place not in seen and {*names} & {*MARKS}:
+            found.append(Path(here))
+        seen.add(place)
+    return sorted(found)
 
 
 def together(runs: Iterable[Run]) -> Results:
@@ -91,7 +107,7 @@ def finished(folder: Path, identity: Identity | None = None) -> bool:
     if identity is None:
         return True
     try:
-        found = identity.difference(yaml.safe_load((folder / "config.yaml").read_text()))
+        found = identity.difference(read_yaml(folder / "config.yaml"))
     except (*DAMAGE, AttributeError, yaml.YAMLError) as error:
         raise damaged(folder, error) from None
     if found:
@@ -105,8 +121,7 @@ def finished(folder: Path, identity: Identity | None = None) -> bool:
 def belongs_to(folder: Path, identity: Identity) -> bool:
     """Whether `folder` holds this very run, finished or not."""
     try:
-        earlier = yaml.safe_load((folder / "config.yaml").read_text())
-        return not identity.difference(earlier)
+        return not identity.difference(read_yaml(folder / "config.yaml"))
     except (*DAMAGE, AttributeError, yaml.YAMLError):
         return False
 
@@ -152,9 +167,14 @@ def load_runs(folder: Path) -> list[Run]:
     return [load_run(done.parent) for done in sorted(folder.glob("*/done"))]
 
 
+def read_yaml(path: Path) -> Any:
+    """What a YAML file holds; raises a YAMLError for what is none."""
+    return yaml.load(path.read_text(), LOADER)
+
+
 def read_config(folder: Path) -> dict:
     """A run's config.yaml; raises one of DAMAGE or a YAMLError for what is none."""
-    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config = read_yaml(folder / "config.yaml")
     rule = config.get("rule") if isinstance(config, dict) else None
     if not isinstance(rule, dict) or not isinstance(rule.get("name"), str):
         raise ValueError("config.yaml is not the config of a run")
@@ -171,3 +191,31 @@ def read_metrics(folder: Path) -> pd.DataFrame:
     if not {*INDEX} <= {*metrics} or metrics.empty or not numbers:
         raise ValueError(f"metrics.csv is no table of numbers with the columns {','.join(INDEX)}")
     return metrics
+
+
+def read_final(folder: Path) -> list[dict[str, float]]:
+    """Seed and metrics of a run's last step, a row for each seed that came to it.
+
+    As `read_metrics` has them, in a tenth of the time; raises ValueError for what is no such table.
+    """
+    text = (folder / "metrics.csv").read_text()
+    heading, *lines = text.splitlines()
+    names = heading.split(",")
+    if names[: len(INDEX)] != INDEX or not lines or not text.endswith("\n"):
+        raise ValueError(f"metrics.csv is no table of numbers with the columns {','.join(INDEX)}")
+    steps = [int(line.split(",", 2)[1]) for line in lines]
+    final = max(steps)
+    last = [line.split(",") for line, step in zip(lines, steps, strict=True) if step == final]
+    rows = []
+    for values in last:
+        numbers = [float(value) if value else np.nan for value in values]
+        row = dict(zip(names, numbers, strict=True))
+        rows.append({name: row[name] for name in row if name == "seed" or name not in INDEX})
+    return rows
+
+
+def order(value: Any) -> tuple:
+    """A key to sort by: numbers by size, then texts."""
+    if isinstance(value, int | float) and not pd.isna(value):
+        return 0, value, ""
+    return 1, 0, str(value)

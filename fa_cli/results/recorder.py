@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from fa_cli.results.rows import Rows
 from fa_cli.schema import RunConfig
 from fa_cli.terminal import Progress
 
+PROGRESS = "progress.json"  # of an unfinished run: how far it is and what it measured last
+NOTE_SECONDS = 5.0  # between two notes of it
 State = Mapping[str, Any]  # all that training changes, device arrays by name
 
 
@@ -44,7 +47,8 @@ class Recorder:
         self.audit = Audit(min(config.record.audit, stop), backend.to_host)
         self.progress = Progress(stop)
         self.began = False  # from there on the folder is this run's
-        self.seconds, self.started, self.saved = 0.0, time.monotonic(), time.monotonic()
+        self.seconds = 0.0
+        self.started = self.saved = self.noted = time.monotonic()
 
     # ---- while it trains -------------------------------------------------------------------------
 
@@ -70,6 +74,16 @@ class Recorder:
         """Keep what was measured before update `step`; column -> (S,), or (S, n_l) of units."""
         self.rows.add(step, phase, metrics)
         self.progress.tell(step, metrics)
+        if time.monotonic() - self.noted > NOTE_SECONDS:
+            self.note(step, metrics)
+
+    def note(self, step: int, metrics: Mapping[str, np.ndarray]) -> None:
+        """Write down, for who looks, how far the run is and what was measured, mean over seeds."""
+        self.noted = time.monotonic()
+        means = {name: float(values.mean()) for name, values in metrics.items() if values.ndim == 1}
+        noted = {"step": step, "stop": self.stop, "metrics": means}
+        with suppress(OSError):  # training needs no reader
+            write_text(self.folder / PROGRESS, json.dumps(noted))
 
     def end(self, step: int, diverged: np.ndarray, first: Sequence[str]) -> None:
         """Some seeds (S, of bool) had diverged before update `step`, `first` in these parameters.
@@ -181,7 +195,7 @@ class Recorder:
         (self.folder / "done").unlink(missing_ok=True)
         for name, content in results.items():
             write_bytes(self.folder / name, content)
-        for stale in {"arrays.npz", "audit.npz", "failed"} - set(results):
+        for stale in {"arrays.npz", "audit.npz", "failed", PROGRESS} - set(results):
             (self.folder / stale).unlink(missing_ok=True)
         write_text(self.folder / "done", "")
         if not self.config.record.keep_checkpoint:
