@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers import run_command, run_here, start_command, succeed, told
+from helpers import run_command, run_here, start_command, succeed, told, wait_for
 
 SLURM = Path(__file__).with_name("slurm")
 DAEMONS = ("slurmctld", "slurmd", "munged")
@@ -106,14 +106,38 @@ def test_an_engine_that_is_not_installed(tmp_path):
     told(run_here(tmp_path, *words), "pip install 'fa-run[")
 
 
-def test_optuna_keeps_its_study(tmp_path):
-    """A trial, and another one in the same study."""
+def study_in(folder: Path):
+    """The study of `+sweep=tune_fa` below a folder."""
     optuna = pytest.importorskip("optuna")
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
-    (tmp_path / "outputs").mkdir()
+    storage = f"sqlite:///{folder}/outputs/tune_fa.db"
+    return optuna.load_study(study_name="tune_fa", storage=storage)
+
+
+def test_a_trial_that_is_interrupted_goes_on(tmp_path):
+    """The same command queues it again, with its parameters: its run is finished, no trial lost."""
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    words = ["+sweep=tune_fa", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=1", "epochs=30"]
+    words += ["backend.compiled=false", "record.checkpoint_seconds=0.1"]
+    command = start_command(tmp_path, *words)
+    wait_for("checkpoint.npz", tmp_path, command)
+    command.send_signal(signal.SIGINT)
+    _, complaint = command.communicate(timeout=60)
+    assert "the same command goes on from there" in complaint and "Traceback" not in complaint
+    (stopped,) = tmp_path.rglob("checkpoint.npz")
+    succeed(run_command(tmp_path, *words))
+    assert (stopped.parent / "done").exists()
+    first, *others = study_in(tmp_path).trials
+    assert [trial.state.name for trial in (first, *others)] == ["FAIL", "COMPLETE", "COMPLETE"]
+    assert others[1].params == first.params
+
+
+def test_optuna_keeps_its_study(tmp_path):
+    """A trial, and another one in the same study."""
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     words = ["+sweep=tune_fa", "hydra.sweeper.n_trials=1", "epochs=1"]
     for count in (1, 2):
         succeed(run_command(tmp_path, *words))
-        storage = f"sqlite:///{tmp_path}/outputs/tune_fa.db"
-        trials = optuna.load_study(study_name="tune_fa", storage=storage).trials
+        trials = study_in(tmp_path).trials
         assert len(trials) == count and all(0 < trial.value < 100 for trial in trials)
+    assert "study.png" in succeed(run_command(tmp_path, "plot", "figure=study"))
