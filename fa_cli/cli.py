@@ -112,6 +112,9 @@ def train_here(cfg: DictConfig) -> float:
     typed = list(state.overrides.task)
     folder = Path(state.runtime.output_dir)
     tally.add(tally.BEGUN, str(folder))
+    if cfg.get("fail_fast") and tally.has_failed():
+        tally.add(tally.LEFT_OUT)
+        return float("inf")
     outcome = experiment.run(cfg, folder, typed)
     tally.add(outcome.how)
     if outcome.summary is None:

@@ -67,6 +67,7 @@ RANGES = {
     "optimizer.learning_rate": Range(0),
     "optimizer.weight_decay": Range(0, options.VAST),
     "optimizer.momentum": Range(0, 1),
+    "rule.feedback_seed": Range(0, 2**63),
     "record.every": Range(1),
     "record.examples": Range(2, MANY),
     "record.receptive_fields": Range(0),

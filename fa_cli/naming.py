@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-NAMED_APART = ("experiment", "sweep", "outputs", "data_dir", "fetch", "resume", "rule")
+NAMED_APART = ("experiment", "sweep", "outputs", "data_dir", "fetch", "fail_fast", "resume", "rule")
 LONGEST = 200  # characters of a name
 
 

@@ -204,9 +204,11 @@ def add_feedback(
     absent = per_layer("rule.feedback_sparsity", config.feedback_sparsity, shapes)
     if not learns and config.feedback is None and not any(scales.values()):
         complain("rule.feedback_scale=0: no signal reaches the hidden layers, as with rule=shallow")
-    drawn = draw("feedback", shapes, scales, config.feedback_distribution, net.seeds)
+    fixed = config.feedback_seed is not None
+    seeds = [config.feedback_seed] * len(net.seeds) if fixed else net.seeds
+    drawn = draw("feedback", shapes, scales, config.feedback_distribution, seeds)
     drawn |= literal("rule.feedback", config.feedback, shapes, net.seeds)
-    masks = draw_masks("feedback_mask", shapes, absent, net.seeds)
+    masks = draw_masks("feedback_mask", shapes, absent, seeds)
     names = {l: feedback_name(net, l, shape) for l, shape in shapes.items()}
     for l, name in names.items():
         if name not in net.bank:

@@ -52,6 +52,7 @@ class RuleConfig:
     feedback_sparsity: Any = (
         0.0  # fraction of the elements that B_l lacks; one, or one for each B_l
     )
+    feedback_seed: int | None = None  # all seeds have the B of this one; null: each its own
     feedback: Any = None  # literal matrices [B_1, B_2, ...] in place of random ones
     options: dict[str, Any] = field(default_factory=dict)  # filled by config.check
 
@@ -126,6 +127,7 @@ class RunConfig:
     outputs: str = "outputs"
     data_dir: str | None = None  # null: the user's cache
     fetch: bool = True  # data that are not there; false: say what is missing
+    fail_fast: bool = False  # of a sweep, leave out what has not begun when a run has failed
     resume: bool = True  # false: train from the start, whatever there is already
 
 

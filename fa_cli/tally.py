@@ -20,7 +20,7 @@ COMMAND = "FA_RUN_COMMAND"  # environment: the process that a person started
 
 PREFIX = ".fa-run-"  # of the file's name, before the process that made it
 BEGUN, FAILED, ELSEWHERE = "begun", "failed", "in training elsewhere"
-TRAINED, BEFORE = "trained", "finished before"
+TRAINED, BEFORE, LEFT_OUT = "trained", "finished before", "left out"
 
 
 class Ending(NamedTuple):
@@ -81,6 +81,12 @@ def by_run(endings: Sequence[Ending]) -> dict[str, list[Ending]]:
 def count_ended() -> int:
     """How many runs of this command have ended so far."""
     return sum(map(bool, by_run(read(Path(os.environ[TALLY]))).values()))
+
+
+def has_failed() -> bool:
+    """Whether a run of this command has failed so far."""
+    path = os.environ.get(TALLY)
+    return bool(path) and any(ending.outcome == FAILED for ending in read(Path(path)))
 
 
 def attempt(work: Callable[[Any], Any], config: Any) -> Any:

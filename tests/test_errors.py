@@ -186,3 +186,13 @@ def test_one_bad_run_does_not_stop_a_sweep(tmp_path):
     told(run_command(tmp_path, *words), "learning_rate=10")
     finished = [path.parent.name for path in tmp_path.rglob("done")]
     assert finished == ["rule=fa,optimizer.learning_rate=0.01,seeds=2,steps=200"]
+
+
+def test_fail_fast(tmp_path):
+    """With it the runs that have not begun are left out; without it they are trained then."""
+    words = ["-m", "steps=200", "seeds=2", "optimizer.learning_rate=0.001,10,0.01"]
+    done = run_command(tmp_path, *words, "fail_fast=true")
+    told(done, "learning_rate=10")
+    assert "3 runs: 1 trained, 1 failed, 1 left out" in done.stdout
+    done = run_command(tmp_path, *words)
+    assert "3 runs: 1 finished before, 1 failed, 1 trained" in done.stdout

@@ -105,6 +105,7 @@ RESOLVED = {
     "outputs": "a",
     "data_dir": "b",
     "fetch": False,
+    "fail_fast": False,
     "resume": False,
     "model": {"name": "rate", "sizes": [3, 2]},
     "rule": {"name": "fa", "derivative": "local"},

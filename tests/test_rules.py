@@ -8,9 +8,11 @@ from test_every_rule import change
 from fa_cli import train
 from fa_cli.layers import LAYERS
 from fa_cli.layers.dense import transpose
+from fa_cli.network import add_feedback
 from fa_cli.optimizer import update
 from fa_cli.probes import angle
-from fa_cli.rules import RULES
+from fa_cli.rules import RULES, layer_by_layer
+from fa_cli.schema import RuleConfig
 
 pytestmark = pytest.mark.quick
 
@@ -171,6 +173,20 @@ def test_signals_that_do_not_fit_are_told(here, tmp_path, returned):
         told(here(*words, FA_RULES=str(tmp_path / "wrong.py")), "rule=wrong", WRONG[returned])
     finally:
         RULES.pop("wrong", None)
+
+
+def test_one_feedback_for_all_seeds():
+    """`rule.feedback_seed`: the B, and its absent synapses, that this seed has; W as it was."""
+    sizes, options = [6, 5, 4, 3], {"feedback_scale": 0.5, "feedback_sparsity": 0.5}
+    own, fixed = (network(sizes, rule="bp", seeds=[3, 7]) for _ in range(2))
+    shapes = layer_by_layer(own.layers)
+    theirs = add_feedback(own, RuleConfig(name="fa", **options), shapes, False)
+    shared = add_feedback(fixed, RuleConfig(name="fa", feedback_seed=7, **options), shapes, False)
+    for l in shapes:
+        np.testing.assert_array_equal(shared[l][0], theirs[l][1])
+        np.testing.assert_array_equal(shared[l][1], theirs[l][1])
+        np.testing.assert_array_equal(own.weights[l], fixed.weights[l])
+        assert not np.array_equal(theirs[l][0], theirs[l][1])
 
 
 def test_no_feedback_is_said(here):

@@ -208,9 +208,31 @@ def test_all_curves_as_one_table(swept, tmp_path, kind):
     assert {"rule", "rule.feedback_scale", "seed", "step", "nse"} <= {*table}
 
 
+def test_curves_for_tensorboard(swept, tmp_path):
+    """A log for each finished run, twice the same: its means over seeds against its steps."""
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
+
+    words = [f"results={swept}/outputs", "format=tensorboard", f"file={tmp_path}/logs"]
+    for _ in range(2):
+        assert "of 4 runs" in succeed(run_here(tmp_path, "export", *words))
+    metrics = fa_cli.load(swept / "outputs").metrics
+    run, rows = next(iter(metrics.groupby("run")))
+    log = EventAccumulator(str(tmp_path / "logs" / "linear" / run)).Reload()
+    means = rows.groupby("step")["nse"].mean()
+    assert [event.step for event in log.Tensors("nse")] == [*means.index]
+    values = [make_ndarray(event.tensor_proto) for event in log.Tensors("nse")]
+    np.testing.assert_allclose(values, means, rtol=1e-6)
+    assert len(list((tmp_path / "logs" / "linear").glob("*/*"))) == 4
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(["format=xls"], "choose from: csv, parquet"), (["results=."], "no finished run")],
+    [
+        (["format=xls"], "choose from: csv, parquet, tensorboard"),
+        (["results=."], "no finished run"),
+    ],
 )
 def test_mistakes_of_an_export(here, words, said):
     """In one line."""

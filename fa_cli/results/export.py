@@ -1,36 +1,76 @@
-"""`fa-run export`: the curves of all finished runs as one tidy table, for pandas, R or others."""
+"""`fa-run export`: the curves of all finished runs, for pandas, R, TensorBoard or others."""
 
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
-import pandas as pd
 from omegaconf import DictConfig
 
 from fa_cli import terminal
 from fa_cli.errors import UserError, suggest
 from fa_cli.results.files import folder_of, write_bytes
-from fa_cli.results.reading import load_below
+from fa_cli.results.formats import INDEX
+from fa_cli.results.reading import Results, load_below
 
 
-def as_csv(table: pd.DataFrame) -> bytes:
-    """A table as CSV."""
-    return table.to_csv(index=False).encode()
+class Format(NamedTuple):
+    """How curves are written, and where unless a person says so."""
+
+    name: str
+    write: Callable[[Results, Path], None]
 
 
-def as_parquet(table: pd.DataFrame) -> bytes:
-    """A table as Parquet; raises UserError where there is no library for it."""
+def write_csv(results: Results, path: Path) -> None:
+    """One tidy table as CSV."""
+    write_bytes(path, results.metrics.to_csv(index=False).encode())
+
+
+def write_parquet(results: Results, path: Path) -> None:
+    """One tidy table as Parquet; raises UserError where there is no library for it."""
+    file = io.BytesIO()
     try:
-        file = io.BytesIO()
-        table.to_parquet(file, index=False)
+        results.metrics.to_parquet(file, index=False)
     except ImportError:
-        raise UserError(
-            "format=parquet needs a library: type `pip install 'fa-run[parquet]'`, or format=csv"
-        ) from None
-    return file.getvalue()
+        raise lacking("parquet") from None
+    write_bytes(path, file.getvalue())
 
 
-FORMATS: dict[str, Callable[[pd.DataFrame], bytes]] = {"csv": as_csv, "parquet": as_parquet}
+def write_tensorboard(results: Results, folder: Path) -> None:
+    """A log for each run, means over seeds against steps; one that is there is replaced.
+
+    Raises UserError where there is no library for it.
+    """
+    try:
+        from tensorboard.summary import Writer  # slow to import, and rarely needed
+    except ImportError:
+        raise lacking("tensorboard") from None
+    columns = dict.fromkeys(name for run in results.runs for name in run.metrics)
+    measured = [name for name in columns if name not in INDEX]
+    for (experiment, run), rows in results.metrics.groupby(["experiment", "run"]):
+        place = folder / experiment / run
+        shutil.rmtree(place, ignore_errors=True)
+        log = Writer(str(place))
+        means = rows.groupby("step")[measured].mean()
+        for name, curve in means.items():
+            for step, mean in curve.dropna().items():
+                log.add_scalar(name, mean, step)
+        log.close()
+
+
+def lacking(name: str) -> UserError:
+    """What is told where a format's library, an extra of its name, is not installed."""
+    return UserError(
+        f"format={name} needs a library: type `pip install 'fa-run[{name}]'`, or format=csv"
+    )
+
+
+FORMATS = {
+    "csv": Format("curves.csv", write_csv),
+    "parquet": Format("curves.parquet", write_parquet),
+    "tensorboard": Format("tensorboard", write_tensorboard),
+}
 
 
 def export_curves(cfg: DictConfig) -> None:
@@ -41,9 +81,8 @@ def export_curves(cfg: DictConfig) -> None:
     """
     if cfg.format not in FORMATS:
         raise UserError(f"format={cfg.format}: {suggest(str(cfg.format), FORMATS)}")
-    results = folder_of("results", cfg.results)
-    table = load_below(results).metrics
-    path = Path(cfg.file) if cfg.file else results / f"curves.{cfg.format}"
-    write_bytes(path.expanduser(), FORMATS[cfg.format](table))
-    runs = table.groupby(["experiment", "run"]).ngroups
-    terminal.out.print(f"{path}  {len(table)} rows of {runs} runs")
+    folder, chosen = folder_of("results", cfg.results), FORMATS[cfg.format]
+    results = load_below(folder)
+    path = Path(cfg.file).expanduser() if cfg.file else folder / chosen.name
+    chosen.write(results, path)
+    terminal.out.print(f"{path}  {len(results.metrics)} rows of {len(results.runs)} runs")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from fa_cli.schema import RunConfig
 
 NUMERICS = 1  # grows when the same config gives other results, beyond rounding
-ELSEWHERE = ("outputs", "data_dir", "fetch", "resume")  # keys that say where things lie
+ELSEWHERE = ("outputs", "data_dir", "fetch", "fail_fast", "resume")  # keys of no result
 PER_RUN = ("backend.threads", "record.checkpoint_seconds", "record.keep_checkpoint")
 GONE: dict[str, Any] = {}  # dotted keys that the schema once had, with the defaults they had
 ABSENT = "absent"
