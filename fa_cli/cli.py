@@ -13,7 +13,7 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig, OmegaConf
 
-from fa_cli import __version__, errors, hydra_messages, tally, terminal
+from fa_cli import __version__, clusters, errors, hydra_messages, tally, terminal
 from fa_cli.errors import UserError, suggest
 from fa_cli.results.files import at_home, is_locked, this_process
 from fa_cli.schema import FOLDER
@@ -106,12 +106,12 @@ def train_here(cfg: DictConfig) -> float:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from fa_cli import experiment
+    from fa_cli import clusters, experiment
 
     state = HydraConfig.get()
     typed = list(state.overrides.task)
     folder = Path(state.runtime.output_dir)
-    tally.add(tally.BEGUN, str(folder))
+    tally.add(tally.BEGUN, str(folder), clusters.own_log())
     if cfg.get("fail_fast") and tally.has_failed():
         tally.add(tally.LEFT_OUT)
         return float("inf")
@@ -162,18 +162,19 @@ def tally_file(words: Sequence[str]) -> Path:
 
     A cluster's nodes share no /tmp but the working folder, if it can be written to.
     """
-    elsewhere = any(word.startswith("hydra/launcher=") for word in words)
-    return tally.new_file("." if elsewhere and os.access(".", os.W_OK) else None)
+    shared = clusters.elsewhere(words) and os.access(".", os.W_OK)
+    return tally.new_file("." if shared else None)
 
 
 def tell_outcomes(path: Path) -> list[str]:
     """How this command's runs ended, from their tally; said as well, where there are several."""
-    runs = tally.by_run(tally.read(path))
+    endings = tally.read(path)
     path.unlink()
-    for folder in (Path(folder) for folder, endings in runs.items() if not endings):
-        told = "still runs" if is_locked(folder) else "was lost with its process"
-        errors.complain(f"{terminal.shown(folder)} {told}")
-    ended = [ending for endings in runs.values() for ending in endings]
+    for begun in tally.lost(endings):
+        where, log = terminal.shown(Path(begun.told)), terminal.shown(Path(begun.log))
+        what = "still runs" if is_locked(Path(begun.told)) else "was lost with its process"
+        errors.complain(f"{where} {what}" + (f", its log is {log}" if begun.log else ""))
+    ended = tally.ended(endings)
     for ending in ended:
         if ending.told and ending.process != this_process():
             errors.complain(ending.told)
@@ -187,19 +188,21 @@ def tell_outcomes(path: Path) -> list[str]:
 def a_person_caused(error: Exception) -> bool:
     """Whether an error is told in one line; any other is a mistake in the code."""
     known = isinstance(error, UserError | OSError | MemoryError)
-    return known or lost_a_run(error) or hydra_messages.of_hydra(error)
+    told = (clusters.complains, lost_a_run, hydra_messages.of_hydra)
+    return known or any(of(error) for of in told)
 
 
 def lost_a_run(error: BaseException) -> bool:
     """Whether a launcher says that a process ended without a word, as one that was killed does."""
-    return type(error).__module__.split(".")[0] in ("joblib", "submitit", "ray", "concurrent")
+    return type(error).__module__.split(".")[0] in ("joblib", "ray", "concurrent")
 
 
 def in_one_line(error: BaseException) -> BaseException | str:
     """What is told of an error."""
+    if clusters.complains(error):
+        return clusters.in_one_line(error)
     if lost_a_run(error):
-        kind = type(error).__name__
-        return f"a run was lost ({kind}): type the same command again to go on"
+        return f"a run was lost ({type(error).__name__}): {clusters.AGAIN}"
     return hydra_messages.in_one_line(error) if hydra_messages.of_hydra(error) else error
 
 
@@ -222,6 +225,8 @@ def command(words: list[str]) -> None:
     parser = get_args_parser()
     parser.error = raise_usage
     parser.parse_args(words)
+    if clusters.elsewhere(words):
+        clusters.prepare()
     sys.argv[1:] = words
     outlive_workers(app)
 
@@ -237,7 +242,7 @@ def outlive_workers(app: Callable) -> None:
         try:
             return app()
         except Exception as error:
-            before, ended = ended, tally.count_ended()
+            before, ended = ended, len(tally.ended(tally.read(Path(os.environ[tally.TALLY]))))
             idle = 0 if ended > before else idle + 1
             if type(error).__module__.split(".")[0] != "joblib" or idle > RESTARTS:
                 raise

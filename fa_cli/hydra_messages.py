@@ -57,7 +57,7 @@ def group_of_no_name(text: str) -> str:
 
 PATTERNS: list[tuple[str, Callable[..., str]]] = [  # in a message; (message, *groups) -> the line
     (r"UserError raised while resolving interpolation: (.*)", lambda text, line: line),
-    (r"Could not find '(?:(.+)/)?(.+)'", not_found),
+    (r"Could not (?:find|load) '(?:(.+)/)?(.+)'", not_found),
     (r"Unknown plugin class : '(.+)'", no_plugin),
     (r"Could not override '([^']+)'", no_override),
     (

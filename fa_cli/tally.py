@@ -17,9 +17,8 @@ from fa_cli.results.files import is_gone, this_process
 
 TALLY = "FA_RUN_TALLY"  # environment: the file
 COMMAND = "FA_RUN_COMMAND"  # environment: the process that a person started
-
 PREFIX = ".fa-run-"  # of the file's name, before the process that made it
-BEGUN, FAILED, ELSEWHERE = "begun", "failed", "in training elsewhere"
+BEGUN, QUEUED, FAILED, ELSEWHERE = "begun", "queued again", "failed", "in training elsewhere"
 TRAINED, BEFORE, LEFT_OUT = "trained", "finished before", "left out"
 
 
@@ -29,6 +28,7 @@ class Ending(NamedTuple):
     process: str  # host and number
     outcome: str  # trained, finished before, failed, ..
     told: str  # of what failed, in one line; of what has begun, its folder
+    log: str = ""  # of what has begun on a cluster, the file of what it says
 
 
 def new_file(folder: str | None) -> Path:
@@ -46,11 +46,16 @@ def new_file(folder: str | None) -> Path:
     return Path(path)
 
 
-def add(outcome: str, told: str = "") -> None:
-    """Count a run, for the command that started it."""
+def add(outcome: str, told: str = "", log: str = "") -> None:
+    """Count a run, for the command that started it, unless that has ended."""
     if path := os.environ.get(TALLY):
-        with open(path, "a") as file:
-            file.write(json.dumps([this_process(), outcome, told]) + "\n")
+        with suppress(FileNotFoundError), open(path, "a", opener=open_existing) as file:
+            file.write(json.dumps(Ending(this_process(), outcome, told, log)) + "\n")
+
+
+def open_existing(path: str, flags: int) -> int:
+    """For `open`: a file that is not there is not made."""
+    return os.open(path, flags & ~os.O_CREAT)
 
 
 def read(path: Path) -> list[Ending]:
@@ -59,34 +64,37 @@ def read(path: Path) -> list[Ending]:
     return [Ending(*json.loads(line)) for line in lines[:-1]]
 
 
-def by_run(endings: Sequence[Ending]) -> dict[str, list[Ending]]:
-    """How each run ended, by folder; nothing for one that has begun and not ended.
+def ended(endings: Sequence[Ending]) -> list[Ending]:
+    """How the runs of a command ended; a process has one at a time.
 
-    A process has one run at a time. What a command has trained and meets again was not finished
-    before, and what fails twice fails once. What needs no folder, such as a plot, stands under its
-    process.
+    What it has trained and meets again was not finished before, and what fails twice fails once.
     """
-    runs: dict[str, list[Ending]] = {}
+    runs: dict[str, list[Ending]] = {}  # folder -> how it ended; a plot is of its process
     at: dict[str, str] = {}  # process -> the folder of its run
     for ending in endings:
         if ending.outcome == BEGUN:
             at[ending.process] = ending.told
         known = runs.setdefault(at.get(ending.process, ending.process), [])
         again = ending.outcome == BEFORE or ending[1:] in [earlier[1:] for earlier in known]
-        if ending.outcome != BEGUN and not (known and again):
+        if ending.outcome not in (BEGUN, QUEUED) and not (known and again):
             known.append(ending)
-    return runs
-
-
-def count_ended() -> int:
-    """How many runs of this command have ended so far."""
-    return sum(map(bool, by_run(read(Path(os.environ[TALLY]))).values()))
+    return [ending for of_run in runs.values() for ending in of_run]
 
 
 def has_failed() -> bool:
     """Whether a run of this command has failed so far."""
     path = os.environ.get(TALLY)
     return bool(path) and any(ending.outcome == FAILED for ending in read(Path(path)))
+
+
+def lost(endings: Sequence[Ending]) -> list[Ending]:
+    """The runs that have begun and not ended, where no other process has begun them since.
+
+    A process has one at a time; a cluster goes on in another one after a time limit.
+    """
+    last = {ending.process: ending for ending in endings}
+    begun = {ending.told: ending for ending in endings if ending.outcome == BEGUN}
+    return [ending for ending in begun.values() if last[ending.process] is ending]
 
 
 def attempt(work: Callable[[Any], Any], config: Any) -> Any:
@@ -98,6 +106,9 @@ def attempt(work: Callable[[Any], Any], config: Any) -> Any:
         return work(config)
     except Stopped:
         add("stopped")
+        raise
+    except SystemExit:  # a cluster's launcher has put the job into its queue again
+        add(QUEUED)
         raise
     except (UserError, OSError, MemoryError) as error:
         if str(os.getpid()) == os.environ.get(COMMAND):

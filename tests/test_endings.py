@@ -13,6 +13,7 @@ from helpers import FA_RUN, run_command, start_command, succeed, told, wait_for
 import fa_cli
 from fa_cli.errors import Stopped
 from fa_cli.results.files import is_locked, locked
+from fa_cli.tally import BEGUN, QUEUED, Ending, lost
 
 LONG = ["steps=40000000", "seeds=1", "backend.compiled=false", "record.every=1000"]
 
@@ -190,3 +191,10 @@ def test_who_looks_at_a_lock_is_not_in_the_way(tmp_path):
     looking = False
     watcher.join()
     assert refused == 0
+
+
+def test_a_run_that_another_process_took_over_is_not_lost():
+    """A cluster's job that goes on after a time limit; what nobody has ended is named once."""
+    begun = [Ending(process, BEGUN, folder) for process, folder in ["1a", "2b", "3a", "4b"]]
+    assert lost([*begun, Ending("3", "trained", "")]) == [begun[3]]
+    assert lost([*begun, Ending("3", "trained", ""), Ending("4", QUEUED, "")]) == []

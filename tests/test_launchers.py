@@ -1,20 +1,16 @@
 """Sweeps on every engine: the same files as in one process, nothing done twice, nothing lost."""
 
 import os
-import shutil
+import re
 import signal
 import subprocess
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from helpers import run_command, run_here, start_command, succeed, told, wait_for
 
-SLURM = Path(__file__).with_name("slurm")
-DAEMONS = ("slurmctld", "slurmd", "munged")
-has_slurm = os.geteuid() == 0 and all(
-    shutil.which(name, path="/usr/sbin:/usr/bin") for name in DAEMONS
-)
 SWEEP = ["-m", "rule=bp,fa,shallow", "batch_size=1,2", "steps=200", "seeds=3"]
 
 
@@ -33,34 +29,58 @@ def serial(tmp_path_factory):
     return found
 
 
-@pytest.mark.parametrize("launcher", ["cores", "submitit_local"])
+@pytest.mark.parametrize("launcher", ["cores", "submitit_local", "ray_cores"])
 def test_the_same_files_as_in_one_process(tmp_path, serial, launcher):
     """6 runs, and once more in one process: all had been finished."""
-    plugin = {"cores": "joblib", "submitit_local": "submitit"}[launcher]
+    plugin = {"cores": "joblib", "submitit_local": "submitit", "ray_cores": "ray"}[launcher]
     pytest.importorskip(f"hydra_plugins.hydra_{plugin}_launcher")
     said = succeed(run_command(tmp_path, *SWEEP, f"hydra/launcher={launcher}"))
     assert "6 runs: 6 trained" in said and results(tmp_path) == serial
     assert "6 runs: 6 finished before" in run_here(tmp_path, *SWEEP).stdout
 
 
-@pytest.fixture(scope="module")
-def slurm(tmp_path_factory):
-    """A SLURM of one node, started for these tests; its environment variables."""
-    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
-    if not has_slurm:
-        pytest.skip("needs root and apt-get install slurmctld slurmd slurm-client munge")
-    folder = tmp_path_factory.mktemp("slurm")
-    with open(folder / "up.log", "w") as log:  # the daemons keep it open
-        streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
-        subprocess.run([SLURM / "up.sh", folder], check=True, timeout=60, **streams)
-    yield {"SLURM_CONF": str(folder / "slurm.conf"), "PATH": f"{SLURM}:{os.environ['PATH']}"}
-    subprocess.run([SLURM / "down.sh", folder], check=False, capture_output=True, timeout=60)
-
-
 def test_the_same_files_on_slurm(tmp_path, serial, slurm):
     """The 6 runs as a job array of a real SLURM."""
     said = succeed(run_command(tmp_path, *SWEEP, "hydra/launcher=slurm", **slurm))
     assert "6 runs: 6 trained" in said and results(tmp_path) == serial
+
+
+@pytest.mark.parametrize(
+    ("typed", "words", "remedy"),
+    [
+        ("partition=nope", "Invalid partition name specified", "hydra.launcher.partition=NAME"),
+        ("partition=short", "Requested time limit is invalid", "hydra.launcher.timeout_min="),
+        ("cpus_per_task=9999", "More processors requested", "hydra.launcher.cpus_per_task="),
+        ("mem_gb=99999", "Memory specification can not be satisfied", "hydra.launcher.mem_gb="),
+        ("constraint=nope", "Invalid feature specification", "hydra.launcher.KEY=VALUE"),
+    ],
+)
+def test_jobs_that_slurm_refuses(tmp_path, slurm, typed, words, remedy):
+    """One line: SLURM's words, and what to type in place of what was typed."""
+    options = ["rule=bp,fa", "steps=20", "hydra/launcher=slurm", f"hydra.launcher.{typed}"]
+    told(run_command(tmp_path, "-m", *options, **slurm), "SLURM refused", words, remedy)
+
+
+def test_more_runs_than_a_job_array_takes(tmp_path, slurm):
+    """Refused as one array of 8, with what to type; as two arrays of 4 they are trained."""
+    words = ["-m", "rule=bp,fa", "steps=20,30,40,50", "seeds=1", "hydra/launcher=slurm"]
+    remedy = "type hydra.sweeper.max_batch_size=N"
+    told(run_command(tmp_path, *words, **slurm), "Invalid job array specification", remedy)
+    done = run_command(tmp_path, *words, "hydra.sweeper.max_batch_size=4", **slurm)
+    assert "8 runs: 8 trained" in succeed(done)
+
+
+def test_a_key_that_slurm_does_not_take(tmp_path, slurm):
+    """Where its keys are listed."""
+    words = ["-m", "steps=20", "hydra/launcher=slurm", "+hydra.launcher.nope=1"]
+    told(run_command(tmp_path, *words, **slurm), "no hydra.launcher.nope", "--cfg hydra")
+
+
+def test_a_machine_without_slurm(tmp_path):
+    """What to type there."""
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    words = ["-m", "rule=bp,fa", "steps=20", "hydra/launcher=slurm"]
+    told(run_command(tmp_path, *words, PATH=str(tmp_path)), "no SLURM", "hydra/launcher=cores")
 
 
 def jobs_in(folder: Path) -> list[int]:
@@ -82,7 +102,14 @@ def test_a_job_that_is_killed_hard_on_slurm(tmp_path, slurm):
     os.kill(jobs_in(tmp_path)[-1], signal.SIGKILL)
     _, complaint = sweep.communicate(timeout=200)
     assert sweep.returncode == 1 and "Traceback" not in complaint, complaint
-    assert "type the same command again" in complaint
+    lost, *rest = complaint.splitlines()
+    assert "was lost (" in lost and "type the same command again" in lost
+    (log,) = re.findall(r"its log is (\S+_log.err);", lost)
+    assert (tmp_path / log).is_file()
+    assert any(
+        line.startswith("fa-run: outputs/linear/rule=") and line.endswith(f"its log is {log}")
+        for line in rest
+    )
     finished = {path: path.read_bytes() for path in tmp_path.rglob("*.csv")}
     assert len(list(tmp_path.rglob("done"))) == 3
     said = succeed(run_command(tmp_path, *words, **slurm))
@@ -104,6 +131,13 @@ def test_an_engine_that_is_not_installed(tmp_path):
     """What to install."""
     words = ["-m", "steps=10", "hydra.launcher._target_=hydra_plugins.absent.Launcher"]
     told(run_here(tmp_path, *words), "pip install 'fa-run[")
+
+
+def test_a_ready_config_whose_engine_is_not_installed(tmp_path):
+    """What to install."""
+    if find_spec("hydra_plugins.hydra_ray_launcher"):
+        pytest.skip("Ray is installed")
+    told(run_here(tmp_path, "-m", "hydra/launcher=ray_cores"), "pip install 'fa-run[ray]'")
 
 
 def study_in(folder: Path):

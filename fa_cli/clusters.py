@@ -1,0 +1,117 @@
+"""What a cluster does not do or does not say by itself: SLURM, by way of submitit.
+
+Jobs that are refused or lost are told in one line, and where SLURM keeps no accounts the queue is
+asked which jobs are over.
+"""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from fa_cli.terminal import shown
+
+NO_SLURM = 'Could not detect "srun"'
+NO_KEY = "Unknown argument '(.+?)' for executor"
+LOST = r"Job (\S+) .*with path (.*)_result\.pkl\s+has not produced any output \(state: (.*)\)"
+REMEDIES = [  # a pattern in SLURM's words, and what to type
+    (
+        "job array|[Ss]ubmit limit",
+        "type hydra.sweeper.max_batch_size=N for arrays of N runs, one after the other; "
+        "`scontrol show config | grep MaxArraySize` says how large N can be",
+    ),
+    ("partition", "type hydra.launcher.partition=NAME; `sinfo` lists the names"),
+    ("time limit", "type hydra.launcher.timeout_min=MINUTES; `sinfo` lists the limits"),
+    ("[Mm]emory", "type hydra.launcher.mem_gb=N; `sinfo -o '%P %m'` lists the MB of each node"),
+    ("processors|CPU", "type hydra.launcher.cpus_per_task=1 or another number"),
+]
+AGAIN = "type the same command again to go on"
+ANOTHER = (
+    "type another hydra.launcher.KEY=VALUE; "
+    "`fa-run hydra/launcher=slurm --cfg hydra -p hydra.launcher` lists them"
+)
+
+
+def elsewhere(words: Iterable[str]) -> bool:
+    """Whether a command line names a launcher, so that other machines may train its runs."""
+    return any(word.startswith("hydra/launcher=") for word in words)
+
+
+def prepare() -> None:
+    """Before jobs go to SLURM: its complaints are told once, and lost jobs are noticed."""
+    with suppress(ImportError):
+        from submitit.core import utils
+
+        utils.print = lambda *words, **options: None  # of a complaint that it raises as well
+        if not keeps_accounts():
+            ask_the_queue()
+
+
+def keeps_accounts() -> bool:
+    """Whether `sacct` can say how jobs ended; true as well where there is no SLURM."""
+    try:
+        subprocess.run(["squeue", "--version"], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return True
+    with suppress(OSError):
+        return not subprocess.run(["sacct", "--noheader"], capture_output=True).returncode
+    return False
+
+
+def ask_the_queue() -> None:
+    """Let submitit ask `squeue` in place of `sacct`: a job that is not listed is over."""
+    from submitit.slurm.slurm import SlurmInfoWatcher, SlurmJob
+
+    class Queue(SlurmInfoWatcher):
+        def _make_command(self) -> list[str]:
+            return ["squeue", "--me", "--array", "--noheader", "--format=%i"]
+
+        def read_info(self, string: bytes) -> dict[str, dict[str, str]]:
+            listed = string.decode().split()
+            states = {True: "RUNNING", False: "GONE"}
+            return {job: {"State": states[job in listed]} for job in self._registered}
+
+    SlurmJob.watcher = Queue(delay_s=60)
+
+
+def own_log() -> str:
+    """The file that keeps what this process says; empty where it is no cluster's job."""
+    if "SUBMITIT_FOLDER" not in os.environ:
+        return ""
+    import submitit
+
+    paths = submitit.JobEnvironment().paths
+    return str(paths.stderr if paths.stderr.exists() else paths.stdout)
+
+
+def complains(error: BaseException) -> bool:
+    """Whether submitit, or SLURM through it, says what went wrong."""
+    own = type(error).__module__.split(".")[0] == "submitit"
+    return own or any(re.search(pattern, str(error)) for pattern in (NO_SLURM, NO_KEY))
+
+
+def in_one_line(error: BaseException) -> str:
+    """What is told of such an error."""
+    text = str(error)
+    if NO_SLURM in text:
+        return "this machine has no SLURM (no `srun`): type hydra/launcher=cores for its own cores"
+    if found := re.search(NO_KEY, text):
+        return f"SLURM takes no hydra.launcher.{found[1]}: {ANOTHER}"
+    if isinstance(error.__cause__, subprocess.CalledProcessError):
+        return refusal(text.splitlines())
+    if found := re.search(LOST, text):
+        job, log, state = found.groups()
+        log = shown(Path(f"{log}_log.err"))
+        others = "the others go on (`fa-run runs` lists them)"
+        return f"job {job} was lost ({state}), its log is {log}; {others}: then {AGAIN}"
+    return f"a job was lost ({(text.splitlines() or [type(error).__name__])[0]}): {AGAIN}"
+
+
+def refusal(lines: Sequence[str]) -> str:
+    """The line for jobs that `sbatch` did not take."""
+    words = [re.sub(r"sbatch: (error: )?(Batch job submission failed: )?", "", l) for l in lines]
+    said = "; ".join(words)
+    remedy = next((typed for pattern, typed in REMEDIES if re.search(pattern, said)), ANOTHER)
+    return f"SLURM refused the jobs ({said}): {remedy}"
