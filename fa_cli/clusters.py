@@ -103,10 +103,12 @@ def in_one_line(error: BaseException) -> str:
         return refusal(text.splitlines())
     if found := re.search(LOST, text):
         job, log, state = found.groups()
-        log = shown(Path(f"{log}_log.err"))
+        logs = [path for end in ("err", "out") if (path := Path(f"{log}_log.{end}")).exists()]
+        where = f"its log is {shown(logs[0])}" if logs else "without a log"
         others = "the others go on (`fa-run runs` lists them)"
-        return f"job {job} was lost ({state}), its log is {log}; {others}: then {AGAIN}"
-    return f"a job was lost ({(text.splitlines() or [type(error).__name__])[0]}): {AGAIN}"
+        return f"job {job} was lost ({state}), {where}; {others}: then {AGAIN}"
+    first = (text.splitlines() or [type(error).__name__])[0].rstrip(".")
+    return f"a job was lost ({first}): {AGAIN}"
 
 
 def refusal(lines: Sequence[str]) -> str:

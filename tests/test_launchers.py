@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from helpers import run_command, run_here, start_command, succeed, told, wait_for
 
+from fa_cli import clusters
+
 SWEEP = ["-m", "rule=bp,fa,shallow", "batch_size=1,2", "steps=200", "seeds=3"]
 
 
@@ -116,6 +118,13 @@ def test_a_job_that_is_killed_hard_on_slurm(tmp_path, slurm):
     assert "4 runs: " in said and "3 finished before" in said
     assert len(list(tmp_path.rglob("done"))) == 4
     assert {path: path.read_bytes() for path in finished} == finished
+
+
+def test_a_job_that_is_lost_before_it_began():
+    """It has no log that could be named."""
+    text = "Job 3_1 (task: 0) with path /gone/3_1_0_result.pkl\nhas not produced any output"
+    told = clusters.in_one_line(RuntimeError(f"{text} (state: CANCELLED)"))
+    assert "job 3_1 was lost (CANCELLED), without a log;" in told
 
 
 def test_failures_are_told_by_whoever_they_befell(tmp_path):
