@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from fa_cli.claims.judge import CRITERIA, Judgement, autocorrelation
+from fa_cli.claims.criteria import CRITERIA, Judgement, load_criteria
+from fa_cli.claims.criteria.fig3 import autocorrelation
 from fa_cli.errors import UserError
 from fa_cli.results.reading import Run
 
+load_criteria()
 pytestmark = pytest.mark.quick
 FEW, MORE = np.linspace(-0.3, 0.3, 5), 10 + np.linspace(-1, 1, 9)  # values of 5 and of 9 seeds
 
@@ -71,6 +73,12 @@ def smaller(a, b, p) -> tuple[np.ndarray, np.ndarray]:
 def bounded(a, b, bound) -> tuple[np.ndarray, np.ndarray]:
     """`a` moved to where the upper 95 % bound of mean(a) - mean(b) is `bound`, and `b`."""
     return a - a.mean() + b.mean() + bound - distance(a, b, 0.05), b
+
+
+def ratios(bound) -> dict[str, Run]:
+    """Runs the geometric mean of whose ratios has this upper 95 % bound."""
+    half = stats.t.isf(0.05, FEW.size - 1) * FEW.std(ddof=1) / np.sqrt(FEW.size)
+    return both(10 ** (FEW + np.log10(bound) - half), np.ones(FEW.size))
 
 
 def late(bound) -> dict[str, Run]:
@@ -269,6 +277,20 @@ CASES = {  # criterion: (what it is, runs[, parameters]), ..
         (MET, late(995), {"level": 0.01}),
         (CLOSE, late(1005), {"level": 0.01}),
         (NOT_MET, {"a": reaches(0.02, 1, 2), "b": reaches(0.01, 1, 2)}, {"level": 0.01}),
+    ],
+    "alike": [
+        (MET, both(*bounded(FEW, FEW, 0.995), "test_error"), {"points": 1}),
+        (CLOSE, both(*bounded(FEW, FEW, 1.005), "test_error"), {"points": 1}),
+        (MET, both(*bounded(FEW, FEW, 0.995)[::-1], "test_error"), {"points": 1}),
+        (CLOSE, both(*bounded(FEW, FEW, 1.005)[::-1], "test_error"), {"points": 1}),
+        (NOT_MET, both(FEW + 3.01, FEW, "test_error"), {"points": 1}),
+        (NOT_MET, both(FEW, FEW + 3.01, "test_error"), {"points": 1}),
+    ],
+    "as_good_as_log": [
+        (MET, ratios(1.245), {"ratio": 1.25}),
+        (CLOSE, ratios(1.255), {"ratio": 1.25}),
+        (NOT_MET, both([2, 2, 2.01], [1, 1, 1]), {"ratio": 1.25}),
+        (MET, both([1e-6, 1e-4], [1e-6, 1e-4]), {"ratio": 1.01}),
     ],
     "F2.1": [
         (MET, {"bp": ends(nse=[0.995e-3, 0])}),

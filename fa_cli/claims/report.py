@@ -18,14 +18,15 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from fa_cli import terminal
-from fa_cli.claims.judge import CRITERIA, Judgement
+from fa_cli.claims.criteria import CRITERIA, Judgement, load_criteria
 from fa_cli.errors import UserError, suggest
 from fa_cli.results.files import folder_of, write_text
 from fa_cli.results.reading import finished, load_run
 
 OF_CLAIM = ("id", "where", "claim", "paper")
-OF_JUDGEMENT = ("measured", "spread", "n", "test", "p", "verdict", "runs", "note")
-COLUMNS = (*OF_CLAIM, *OF_JUDGEMENT)
+OF_JUDGEMENT = ("measured", "spread", "against", "effect", "n", "test", "p", "verdict")
+OF_ORIGIN = ("figure", "command", "runs", "note")
+COLUMNS = (*OF_CLAIM, *OF_JUDGEMENT, *OF_ORIGIN)
 COLOURS = {
     "reproduced": "green",
     "close": "yellow",
@@ -49,6 +50,7 @@ def write_report(cfg: DictConfig) -> None:
 
     Raises UserError where there is no such folder of results, or no such claim.
     """
+    load_criteria()
     results, claims = folder_of("results", cfg.results), read_claims()
     if not results.is_dir():
         told = "no such folder; type `fa-run +sweep=fig2` to make results, or results=DIR"
@@ -102,7 +104,8 @@ def judge_claim(claim: Mapping, results: Path) -> Verdict:
         told = f"n = {n} of {claim['n']}; {so_far} the criterion so far: {command}"
         return Verdict(claim, "not run", judgement, n, f"{told}. {note}".rstrip(". "))
     word = "close" if judgement.close else "not reproduced"
-    return Verdict(claim, "reproduced" if judgement.met else word, judgement, n, note)
+    told = "; ".join(filter(None, [judgement.note, note]))
+    return Verdict(claim, "reproduced" if judgement.met else word, judgement, n, told)
 
 
 def as_row(verdict: Verdict) -> dict:
@@ -111,19 +114,34 @@ def as_row(verdict: Verdict) -> dict:
     row |= {key: verdict.claim[key] for key in OF_CLAIM}
     row |= measured(verdict.judgement) if verdict.judgement else {}
     row |= {"n": verdict.n or "", "verdict": verdict.word, "note": verdict.note}
+    row |= {"figure": verdict.claim.get("figure", ""), "command": verdict.claim["command"]}
     return row | {"runs": " ".join(verdict.claim["runs"].values())}
 
 
 def measured(judgement: Judgement) -> dict[str, str]:
-    """The cells of a row that tell what was measured: mean and s.d. of the first numbers, test."""
-    values = next(iter(judgement.numbers.values())).astype(float)
-    has_spread = values.size > 1 and np.isfinite(values).all()
+    """The cells of a row that tell what was measured: mean and s.d. of the first numbers, test.
+
+    And what they are compared with, if anything: another run's, or the same one's before.
+    """
+    mean, spread = mean_and_spread(next(iter(judgement.numbers.values())))
+    other = "" if judgement.against is None else judgement.numbers[judgement.against]
+    against = " ± ".join(filter(None, mean_and_spread(other))) if len(other) else ""
     return {
-        "measured": f"{values.mean():.4g}" if values.size else "",
-        "spread": f"{values.std(ddof=1):.2g}" if has_spread else "",
+        "measured": mean,
+        "spread": spread,
+        "against": f"{judgement.against}: {against}" if against else "",
+        "effect": judgement.effect,
         "test": judgement.test,
         "p": "" if judgement.p is None else f"{judgement.p:.2g}",
     }
+
+
+def mean_and_spread(values: np.ndarray) -> tuple[str, str]:
+    """Mean and s.d. over seeds as text; the latter empty where there is none."""
+    values = values.astype(float)
+    has_spread = values.size > 1 and np.isfinite(values).all()
+    mean = f"{values.mean():.4g}" if values.size else ""
+    return mean, f"{values.std(ddof=1):.2g}" if has_spread else ""
 
 
 def counts(verdicts: Sequence[Verdict]) -> str:
@@ -167,6 +185,7 @@ def tell_claim(verdict: Verdict) -> None:
 
 # ---- as files -----------------------------------------------------------------------------------
 
+HEADINGS = ("claim", "paper", "measured", "against", "effect", "n", "verdict")
 TITLE = "What of the paper was reproduced"
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 1100px; margin: 2em auto; \
@@ -185,6 +204,8 @@ def markdown(verdicts: Sequence[Verdict], table: pd.DataFrame) -> str:
     lines += [f"| {' | '.join(COLUMNS)} |", "| --- " * len(COLUMNS) + "|"]
     for row in table.itertuples(index=False):
         cells = [str(value).replace("|", "\\|") for value in row]
+        at = COLUMNS.index("figure")
+        cells[at] = f"[{row.figure}](figures/{row.figure}.png)" if row.figure else ""
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -196,12 +217,13 @@ def page(verdicts: Sequence[Verdict], results: Path) -> str:
     for figure in dict.fromkeys(verdict.claim.get("figure") for verdict in verdicts):
         group = [verdict for verdict in verdicts if verdict.claim.get("figure") == figure]
         places = dict.fromkeys(verdict.claim["where"] for verdict in group)
-        parts.append(f"<h2>{html.escape(figure or ', '.join(places))}</h2>")
+        name = html.escape(figure or ", ".join(places))
+        parts.append(f'<h2 id="{name}">{name}</h2>')
         picture = results / "figures" / f"{figure}.png"
         if picture.exists():
             data = base64.b64encode(picture.read_bytes()).decode()
             parts.append(f'<img alt="{figure}" src="data:image/png;base64,{data}">')
-        parts.append("<table><tr><th>claim<th>paper<th>measured<th>n<th>verdict</tr>")
+        parts.append(f"<table><tr><th>{'<th>'.join(HEADINGS)}</tr>")
         parts += [html_row(verdict, results) for verdict in group]
         parts.append("</table>")
     return "\n".join(parts) + "</html>\n"
@@ -213,11 +235,14 @@ def html_row(verdict: Verdict, results: Path) -> str:
     found = f"{cells['measured']} ± {cells['spread']}" if cells["spread"] else cells["measured"]
     p = f"; p = {cells['p']}" if cells["p"] else ""
     origins = [provenance(results / run) for run in verdict.claim["runs"].values()]
-    below = "<br>".join(filter(None, [f"{cells['test']}{p}", cells["note"], *origins]))
+    told = [f"{cells['test']}{p}", cells["note"], f"<code>{cells['command']}</code>", *origins]
+    below = "<br>".join(filter(None, told))
     kind = verdict.word.replace(" ", "-")
     return (
-        f"<tr><td><b>{cells['id']}</b> {cells['claim']}<div class=provenance>{below}</div>"
-        f"<td>{cells['paper']}<td>{found}<td>{cells['n']}<td class={kind}>{verdict.word}</tr>"
+        f'<tr id="{cells["id"]}"><td><a href="#{cells["id"]}"><b>{cells["id"]}</b></a> '
+        f"{cells['claim']}<div class=provenance>{below}</div>"
+        f"<td>{cells['paper']}<td>{found}<td>{cells['against']}<td>{cells['effect']}"
+        f"<td>{cells['n']}<td class={kind}>{verdict.word}</tr>"
     )
 
 
