@@ -34,6 +34,7 @@ from fa_cli.rules import RULES, Rule
 from fa_cli.schema import RunConfig
 from fa_cli.train import Phase, train
 
+NETWORKS = 5  # whose receptive fields are kept
 PACKAGES = ("fa-run", "numpy", "scipy", "pandas", "hydra-core", "omegaconf")
 
 
@@ -192,14 +193,17 @@ def length(steps: int | None, epochs: float | None, steps_per_epoch: int | None)
 
 
 def receptive_fields(net: Network, checked: RunConfig) -> np.ndarray:
-    """Incoming weights of random units of layer 1, of the first seed; (units, field).
+    """Incoming weights of random units of layer 1, of the first seeds; (networks, units, field).
 
     Paper, Supp. Fig. 5.
     """
-    weights = net.weights[0][0]
-    count = min(checked.record.receptive_fields, len(weights))
-    chosen = generator(net.seeds[0], "receptive_fields").permutation(len(weights))[:count]
-    return net.backend.to_host(weights).astype(np.float32)[chosen]
+    weights = net.weights[0][:NETWORKS]
+    count = min(checked.record.receptive_fields, weights.shape[1])
+    kept = []
+    for seed, w in zip(net.seeds, net.backend.to_host(weights), strict=False):
+        chosen = generator(seed, "receptive_fields").permutation(len(w))[:count]
+        kept.append(w[chosen].astype(np.float16))
+    return np.stack(kept)
 
 
 # ---- where results come from ---------------------------------------------------------------------

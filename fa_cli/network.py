@@ -206,7 +206,9 @@ def add_feedback(
         complain("rule.feedback_scale=0: no signal reaches the hidden layers, as with rule=shallow")
     fixed = config.feedback_seed is not None
     seeds = [config.feedback_seed] * len(net.seeds) if fixed else net.seeds
-    drawn = draw("feedback", shapes, scales, config.feedback_distribution, seeds)
+    few = {l: fewer(config.feedback_neurons, l, shape) for l, shape in shapes.items()}
+    drawn = draw("feedback", few, scales, config.feedback_distribution, seeds)
+    drawn = {l: shared(rows, shapes[l]) for l, rows in drawn.items()}
     drawn |= literal("rule.feedback", config.feedback, shapes, net.seeds)
     masks = draw_masks("feedback_mask", shapes, absent, seeds)
     names = {l: feedback_name(net, l, shape) for l, shape in shapes.items()}
@@ -216,6 +218,26 @@ def add_feedback(
         if learns and l in masks:
             net.masks[name] = net.backend.to_device(masks[l])
     return {l: net.bank[name] for l, name in names.items()}
+
+
+def fewer(neurons: int | None, l: int, shape: tuple) -> tuple:
+    """The shape of a B_l that so many modulatory neurons carry to the hidden layer.
+
+    Paper, Supp. Fig. 3. Raises UserError where they cannot have as many units each.
+    """
+    if neurons is None:
+        return shape
+    if shape[0] % neurons:
+        raise UserError(
+            f"rule.feedback_neurons={neurons}: layer {l} has {shape[0]} units: "
+            "expected a number that divides them"
+        )
+    return (neurons, *shape[1:])
+
+
+def shared(rows: np.ndarray, shape: tuple) -> np.ndarray:
+    """B_l (S, *shape), each of whose rows several hidden units share; as it is where none do."""
+    return np.repeat(rows, shape[0] // rows.shape[1], axis=1)
 
 
 def feedback_name(net: Network, l: int, shape: tuple) -> str:

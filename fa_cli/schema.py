@@ -29,7 +29,7 @@ class ModelConfig:
     layers: Any = (
         None  # the input and what follows it, as fa_cli/layers has it; null: dense of sizes
     )
-    hidden: str = "tanh"  # units of hidden layers: linear, logistic, tanh, relu, piecewise_linear
+    hidden: str = "tanh"  # units of hidden layers, as fa_cli/units.py has them
     output: str = "linear"  # and of the output layer
     biases: bool = False
     bias_scale: float = 0.0  # biases start uniform in [-bias_scale, bias_scale]
@@ -52,6 +52,7 @@ class RuleConfig:
     feedback_sparsity: Any = (
         0.0  # fraction of the elements that B_l lacks; one, or one for each B_l
     )
+    feedback_neurons: int | None = None  # rows of B_l, each for as many units; null: one a unit
     feedback_seed: int | None = None  # all seeds have the B of this one; null: each its own
     feedback: Any = None  # literal matrices [B_1, B_2, ...] in place of random ones
     options: dict[str, Any] = field(default_factory=dict)  # filled by config.check
@@ -92,7 +93,8 @@ class RecordConfig:
     metrics: list[str] = field(default_factory=lambda: list(METRICS))
     every: int | None = None  # steps between rows; null: an epoch, or 1 % of the run, at least 200
     examples: int = 100  # held-out examples on which the metrics of hidden signals are measured
-    receptive_fields: int = 0  # units of layer 1, first seed, whose W_0 is kept, before and after
+    early: int = 0  # rows more, evenly spaced, before the first of these
+    receptive_fields: int = 0  # units of layer 1, first five seeds, whose W_0 is kept, at both ends
     audit: int = 0  # the first training steps whose every input and output goes to audit.npz
     checkpoint_seconds: float = 300.0
     keep_checkpoint: bool = False  # keep checkpoint.npz when the run is finished

@@ -258,7 +258,7 @@ def test_fig_s5(made):
     ):
         fields = run_of(results, experiment).arrays[f"receptive_fields_{key}"]
         picture = panels[title].images[0].get_array()
-        np.testing.assert_array_equal(picture[9:17, 9:17].ravel(), fields[4])
+        np.testing.assert_array_equal(picture[9:17, 9:17].ravel(), fields[0, 4])
 
 
 def test_fig_s6(made):

@@ -189,6 +189,20 @@ def test_one_feedback_for_all_seeds():
         assert not np.array_equal(theirs[l][0], theirs[l][1])
 
 
+def test_modulatory_neurons_that_drive_many_units(here):
+    """Supp. Fig. 3: `rule.feedback_neurons` rows of B, each for as many hidden units."""
+    net = network([6, 8, 3], rule="bp", seeds=[0, 1])
+    config = RuleConfig(name="fa", feedback_scale=0.5, feedback_neurons=2)
+    b = add_feedback(net, config, layer_by_layer(net.layers), False)[1]
+    assert b.shape == (2, 8, 3)
+    for k in (0, 4):
+        np.testing.assert_array_equal(b[:, k : k + 4], b[:, k : k + 1].repeat(4, axis=1))
+    assert not np.array_equal(b[:, 0], b[:, 4])
+    told(
+        here("rule.feedback_neurons=3", "steps=1"), "rule.feedback_neurons=3: layer 1 has 20 units"
+    )
+
+
 def test_no_feedback_is_said(here):
     """rule.feedback_scale=0 trains like shallow learning: not without a word."""
     done = here("rule.feedback_scale=0", "steps=10", "seeds=2")

@@ -31,7 +31,7 @@ FEW_EXAMPLES = 20  # in a batch, above which BLAS is faster
 LONG = 5000  # steps of a phase from which Numba is worth its import
 SHORT = 10  # steps between two measurements below which the plain loop is as fast
 
-NUMBERED = ("linear", "logistic", "tanh", "relu", "piecewise_linear")  # as in kernel.py
+NUMBERED = ("linear", "logistic", "tanh", "relu", "piecewise_linear", "logistic_boxcar")
 UNITS = [ACTIVATIONS[name] for name in NUMBERED]
 THROUGH = ("W^T", "B", None)  # what a path may lead through
 

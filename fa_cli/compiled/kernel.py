@@ -10,7 +10,7 @@ from math import factorial
 import numpy as np
 from numba import njit
 
-LINEAR, LOGISTIC, TANH, RELU, PIECEWISE_LINEAR = range(5)
+LINEAR, LOGISTIC, TANH, RELU, PIECEWISE_LINEAR, LOGISTIC_BOXCAR = range(6)
 FAST = {
     "nogil": True,
     "cache": True,
@@ -67,7 +67,7 @@ def forward(h, weights, scale, biases, kind, out) -> None:
             if factor != 0:
                 for j in range(outputs):
                     out[n, j] += factor * weights[i, j]
-        if kind == LOGISTIC:
+        if kind in (LOGISTIC, LOGISTIC_BOXCAR):
             for j in range(outputs):
                 out[n, j] = logistic(out[n, j])
         elif kind == TANH:
@@ -94,6 +94,9 @@ def times_slope(delta, kind, h, width, out) -> None:
                 slope = h.dtype.type(1 if h[n, j] > 0 else 0)
             elif kind == PIECEWISE_LINEAR:
                 slope = h.dtype.type(1 if h[n, j] > 0 else 1 / 20)
+            elif kind == LOGISTIC_BOXCAR:
+                high = h[n, j] * (1 - h[n, j]) > 1 / 8
+                slope = h.dtype.type(1 / 4 if high else 1 / 40)
             else:
                 slope = h.dtype.type(1)
             out[n, j] = delta[n, j] * slope
