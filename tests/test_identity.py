@@ -66,6 +66,7 @@ def test_a_run_that_an_earlier_version_named_is_found(fa_run, tmp_path):
         del config[gone]
     del config["model"]["name"], config["model"]["layers"]
     (old / "config.yaml").write_text(yaml.safe_dump(config))
+    (old / "manifest.json").unlink()  # which then said nothing of files
     assert "finished before" in succeed(fa_run(*words))
     assert [path.parent for path in tmp_path.rglob("done")] == [old]
     assert [path.name for path in old.parent.iterdir()] == [old.name]
@@ -85,7 +86,9 @@ def finished(tmp_path_factory):
 
 
 @quick
-@pytest.mark.parametrize("name", ["metrics.csv", "summary.csv", "arrays.npz", "audit.npz"])
+@pytest.mark.parametrize(
+    "name", ["metrics.csv", "summary.csv", "arrays.npz", "audit.npz", "config.yaml"]
+)
 def test_a_number_that_was_changed_is_noticed(finished, name):
     """Cut, or with another digit: named in one line, and listed as damaged."""
     path = finished / name

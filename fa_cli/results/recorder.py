@@ -188,6 +188,7 @@ class Recorder:
         results = {
             "metrics.csv": csv(table).encode(),
             "summary.csv": csv(summarise(table)).encode(),
+            "config.yaml": self.config_text(),
         }
         if arrays:
             results["arrays.npz"] = npz(arrays)
@@ -195,7 +196,6 @@ class Recorder:
             results["audit.npz"] = npz(self.audit.arrays)
         checksums = {name: sha256(content).hexdigest() for name, content in results.items()}
         results |= {f".hydra/{name}": text.encode() for name, text in composed.items()}
-        results["config.yaml"] = self.config_text()
         manifest = {**self.timed(manifest), "files": checksums}
         results["manifest.json"] = json.dumps(manifest, indent=2).encode() + b"\n"
         (self.folder / "done").unlink(missing_ok=True)
