@@ -20,6 +20,7 @@ from fa_cli.schema import FOLDER
 
 CONF = str(FOLDER)
 RESTARTS = 3  # of a sweep whose workers are killed again and again
+BLAS = "OPENBLAS_NUM_THREADS"  # threads of our own do better; each it starts may be one too many
 LEFT = 75  # status: a temporary failure, as sysexits.h has it
 
 
@@ -136,6 +137,7 @@ def main() -> None:
     but another process has some of the runs, 128 + its number after a signal.
     """
     terminal.outlive_readers()
+    os.environ.setdefault(BLAS, "1")  # before NumPy is imported
     traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"  # Hydra's switch: who wants to see where
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are
     path = tally_file(sys.argv)

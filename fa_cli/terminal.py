@@ -1,5 +1,6 @@
 """What a person sees of a run: a bar on a terminal, plain lines in a log, a table at the end."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -9,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-import numpy as np
 from rich import progress
 from rich.console import Console
 from rich.table import Table
@@ -17,6 +17,7 @@ from rich.table import Table
 from fa_cli.errors import Stopped
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 LOG_SECONDS = 30.0  # between two lines in a log
@@ -98,7 +99,8 @@ class Progress:
 
         Only the main thread can catch them.
         """
-        self.bar.start()
+        with contextlib.suppress(RuntimeError):  # no thread to be had: then the bar stands still
+            self.bar.start()
         self.before = {}
         if threading.current_thread() is threading.main_thread():
             for number in (signal.Signals[name] for name in STOPPING):
@@ -128,7 +130,7 @@ class Progress:
             self.shown = time.monotonic()
             self.bar.update(self.task, completed=step)
 
-    def tell(self, step: int, metrics: Mapping[str, np.ndarray]) -> None:
+    def tell(self, step: int, metrics: "Mapping[str, np.ndarray]") -> None:
         """Show what was just measured."""
         name = headline(metrics)
         text = f"{name} {metrics[name].mean():.4g}" if name else "training"
