@@ -55,8 +55,8 @@ def train(
     velocity = resting(net) if config.optimizer.momentum else None
     sources = [data, *(phase.noise for phase in phases if phase.noise)]
     state = state_of(net, velocity)
-    first = recorder.restore(state)
     with recorder.progress, np.errstate(all="ignore"), divergence_told(config):
+        first = recorder.restore(state)
         for index, phase in enumerate(phases):
             net.feedback = phase.feedback
             begin = max(first, phase.start)

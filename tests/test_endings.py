@@ -69,19 +69,6 @@ def test_who_listened_to_the_signal_hears_it_after_the_checkpoint(tmp_path, monk
     assert heard == [(signal.SIGUSR2, ["checkpoint.npz"])]
 
 
-@pytest.mark.parametrize("name", ["SIGHUP", "SIGUSR2"])
-def test_a_signal_stops_it_with_a_checkpoint(tmp_path, name):
-    """A terminal that closes, a cluster whose time is up: one line, the status of the signal."""
-    number = signal.Signals[name]
-    run = start_command(tmp_path, *LONG)
-    wait_for("config.yaml", tmp_path, run)
-    time.sleep(0.3)
-    run.send_signal(number)
-    _, told = run.communicate(timeout=60)
-    assert run.returncode == 128 + number and "goes on from there" in told, told
-    assert list(tmp_path.rglob("checkpoint.npz"))
-
-
 def test_nohup(tmp_path):
     """Where a closing terminal is to be ignored, the run goes on."""
     words = ["steps=30000", "seeds=1", "backend.compiled=false"]
