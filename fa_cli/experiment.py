@@ -110,14 +110,15 @@ def run_in(
         fields = {"receptive_fields_before": receptive_fields(net, checked)}
         made_by = manifest(checked, net, data, phases)  # the code may be edited while it trains
         try:
-            train(checked, net, data, phases, recorder)
+            with recorder.progress:
+                train(checked, net, data, phases, recorder)
+                fields["receptive_fields_after"] = receptive_fields(net, checked)
+                arrays = fields if checked.record.receptive_fields else {}
+                summary = recorder.finish(arrays, texts, made_by)
         except UserError as error:
             recorder.fail(error)
             raise
-        fields["receptive_fields_after"] = receptive_fields(net, checked)
-    arrays = fields if checked.record.receptive_fields else {}
-    summary, signal = recorder.finish(arrays, texts, made_by), recorder.progress.interrupted
-    if signal:  # while the last steps were trained
+    if signal := recorder.progress.interrupted:  # after the last checkpoint
         raise Stopped(f"stopped; {folder} is finished", signal)
     return summary, recorder.elapsed()
 

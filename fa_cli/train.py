@@ -55,7 +55,7 @@ def train(
     velocity = resting(net) if config.optimizer.momentum else None
     sources = [data, *(phase.noise for phase in phases if phase.noise)]
     state = state_of(net, velocity)
-    with recorder.progress, np.errstate(all="ignore"), divergence_told(config):
+    with np.errstate(all="ignore"), divergence_told(config):
         first = recorder.restore(state)
         for index, phase in enumerate(phases):
             net.feedback = phase.feedback
