@@ -68,8 +68,8 @@ bench: $(STAMP) ## speed against PyTorch, JAX and bare BLAS: outputs/bench/ (abo
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --extra-index-url $(TORCH) --editable '.[bench]'
 	$(FA) bench outputs=$(OUTPUTS)
 
-faults: $(STAMP) ## kill a run at 100 random moments and compare; disks that fill, folders that vanish (10 minutes)
-	FAULTS=100 $(VENV)/bin/python -m pytest -q -s tests/faults
+faults: $(STAMP) ## 100 kills of a run, 100 damaged files, killed plots, full disks, few threads (12 minutes)
+	FAULTS=100 $(VENV)/bin/python -m pytest -q --numprocesses 2 --dist worksteal tests/faults
 
 wheel: $(STAMP) ## build dist/*.whl
 	$(VENV)/bin/python -m build --wheel

@@ -72,7 +72,7 @@ class Recorder:
         return step % self.pace(step) == 0
 
     def pace(self, step: int) -> int:
-        """The steps between two rows: fewer before the first of them, where `record.early` says so."""
+        """Steps between two rows: fewer before the first of them, where `record.early` says so."""
         early = max(1, self.every // (self.config.record.early + 1))
         return early if step < self.every else self.every
 
