@@ -137,7 +137,8 @@ def main() -> None:
     but another process has some of the runs, 128 + its number after a signal.
     """
     terminal.outlive_readers()
-    os.environ.setdefault(BLAS, "1")  # before NumPy is imported
+    if sys.argv[1:2] != ["bench"]:  # whose peers take all there are
+        os.environ.setdefault(BLAS, "1")  # before NumPy is imported
     traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"  # Hydra's switch: who wants to see where
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are
     path = tally_file(sys.argv)

@@ -9,6 +9,7 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,7 +79,7 @@ def ended(endings: Sequence[Ending]) -> list[Ending]:
         again = ending.outcome == BEFORE or ending[1:] in [earlier[1:] for earlier in known]
         if ending.outcome not in (BEGUN, QUEUED) and not (known and again):
             known.append(ending)
-    return [ending for of_run in runs.values() for ending in of_run]
+    return list(chain.from_iterable(runs.values()))
 
 
 def has_failed() -> bool:

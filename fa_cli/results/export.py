@@ -46,13 +46,12 @@ def write_tensorboard(results: Results, folder: Path) -> None:
         from tensorboard.summary import Writer  # slow to import, and rarely needed
     except ImportError:
         raise lacking("tensorboard") from None
-    columns = dict.fromkeys(name for run in results.runs for name in run.metrics)
-    measured = [name for name in columns if name not in INDEX]
+    measured = set().union(*(run.metrics.columns for run in results.runs)) - {*INDEX}
     for (experiment, run), rows in results.metrics.groupby(["experiment", "run"]):
         place = folder / experiment / run
         shutil.rmtree(place, ignore_errors=True)
         log = Writer(str(place))
-        means = rows.groupby("step")[measured].mean()
+        means = rows.groupby("step")[sorted(measured)].mean()
         for name, curve in means.items():
             for step, mean in curve.dropna().items():
                 log.add_scalar(name, mean, step)
