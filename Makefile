@@ -42,10 +42,11 @@ paper-small: $(STAMP) ## all of the paper that needs no image data (under 20 min
 	@for sweep in $(SMALL); do $(FA) +sweep=$$sweep outputs=$(OUTPUTS) || exit 1; done
 	$(FA) plot results=$(OUTPUTS)
 
-paper-fig3: $(STAMP) ## Fig. 3a,b and Supp. Fig. 5 on MNIST (about 30 minutes on 2 cores); resumable
+paper-fig3: $(STAMP) ## Fig. 3a,b and Supp. Fig. 5 on MNIST (about 2 hours on 2 cores); resumable
 	$(FA) data mnist
 	$(FA) +sweep=fig3 outputs=$(OUTPUTS)
-	$(FA) experiment=fig3_sparse rule=fa outputs=$(OUTPUTS)
+	$(FA) +sweep=fig3_variants outputs=$(OUTPUTS)
+	$(FA) +sweep=fig3_modes outputs=$(OUTPUTS)
 
 paper-fig4: $(STAMP) ## Fig. 4 on MNIST (under 2 hours on 2 cores); resumable
 	$(FA) data mnist

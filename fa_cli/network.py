@@ -63,7 +63,7 @@ class Network:
     def plain(self) -> bool:
         """Whether it is no more than this class with dense layers: what compiled/ knows."""
         dense = all(type(layer) is Dense for layer in self.layers)
-        return type(self) is Network and dense and not any(name[0] == "W" for name in self.masks)
+        return type(self) is Network and dense
 
     def parameters(self) -> dict[str, Array]:
         """All that learning changes or could change, by name: W0, .. b0, .. B1, .."""

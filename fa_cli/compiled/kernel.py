@@ -127,6 +127,14 @@ def add(weights, d, h, rate) -> None:
 
 
 @njit(**FAST)
+def prune(weights, mask) -> None:
+    """Let absent synapses be absent again."""
+    for i in range(weights.shape[0]):
+        for j in range(weights.shape[1]):
+            weights[i, j] *= mask[i, j]
+
+
+@njit(**FAST)
 def add_bias(biases, d, rate) -> None:
     """b += rate * sum over the batch of d."""
     for n in range(len(d)):
@@ -164,6 +172,8 @@ def learn(
     x,
     target,
     weights,
+    masks,
+    sparse,
     biases,
     biased,
     back,
@@ -178,7 +188,8 @@ def learn(
     """All steps of all seeds, in place.
 
     x, target: (S or 1, T N, n), the batches of T steps one after the other. weights: (S, n_l,
-    n_{l+1}), each W_l transposed. back: for each hidden layer the matrices (S, n_l, ...) that carry
+    n_{l+1}), each W_l transposed. masks: the same, 0 where a synapse is absent, of the layers that
+    `sparse` names. back: for each hidden layer the matrices (S, n_l, ...) that carry
     the signal to it; `transposed` where they are W_l^T itself; `direct` from the output; `passed`
     with phi'. units: the kind of each layer above. learns: for each W_l. rates, keeps: (T,), eta
     and the factor by which weights decay. Rows of weights, biases and back may end in zeros, which
@@ -214,6 +225,8 @@ def learn(
                 if learns[l]:
                     scale[l] *= keeps[t]
                     add(weights[l][s], d[l + 1], h[l], rates[t] / scale[l])
+                    if sparse[l]:
+                        prune(weights[l][s], masks[l][s])
                     if biased:
                         add_bias(biases[l][s], d[l + 1], rates[t])
         for l in range(depth):
