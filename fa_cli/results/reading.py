@@ -66,7 +66,8 @@ def together(runs: Iterable[Run]) -> Results:
     if not runs:
         raise UserError("no finished run there: type `fa-run +sweep=fig2` to make some")
     configs = pd.DataFrame([labels(run.config) for run in runs])
-    differing = configs.loc[:, configs.nunique(dropna=False) > 1].to_dict("records")
+    told_apart = configs.loc[:, configs.nunique(dropna=False) > 1]
+    differing = told_apart.to_dict("index").values()  # a row each, if only {}
     metrics, summaries = [], []
     places = names_of([run.folder for run in runs])
     for run, (experiment, name), values in zip(runs, places, differing, strict=True):
