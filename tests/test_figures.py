@@ -55,6 +55,7 @@ SWEEPS = {  # name: (tiny commands, figures drawn from what they make)
         ["fig3", "figS5"],
     ),
     "fig3d": ([["+sweep=fig3d", *SHORT]], ["fig3d"]),
+    "fig3d_narrow": ([["+sweep=fig3d_narrow", *SHORT]], ["fig3d_narrow"]),
     "fig4": ([["-m", "rule=fa,bp", *SPIKING]], ["fig4"]),
     "fig5": (
         [["+sweep=fig5", "steps=8", "seeds=2", "record.every=2", PHASES]],
@@ -189,12 +190,15 @@ def test_fig2(made):
 def test_fig3(made):
     """Test errors of three rules; the angle of FA, which is none of backprop's or shallow's."""
     results = made("fig3")
-    left, right = FIGURES["fig3"](results).axes
+    left, right, deep, fitting = FIGURES["fig3"](results).axes
+    assert deep.patches and "+sweep=fig3d" in fitting.texts[0].get_text()
     for rule in ("bp", "fa", "shallow"):
         run = run_of(results, "fig3_mnist", rule)
         shows(curve(left, RULES[rule].label), mean(run, "test_error", "epoch"))
     shows(right.lines[0], mean(run_of(results, "fig3_mnist"), "angle_to_bp_1", "epoch"))
     assert len(right.containers) == 1
+    ends = [text.get_text() for text in left.texts if text.get_text().endswith("%")]
+    assert len(ends) == 3
 
 
 def test_fig3d(made):
