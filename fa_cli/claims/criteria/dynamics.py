@@ -52,8 +52,8 @@ def parabola_drift(run: Run) -> np.ndarray:
 def paths_are_parabolas(runs: Runs) -> Judgement:
     """On every path the drift of 2 B W - A^2 is < 1 % at the smallest step, and halves with it.
 
-    The drift is a share of the range of A^2; the ratios are one half to 10 %. Backprop, which keeps
-    W^2 - A^2, drifts about as far at any step.
+    The drift is a share of the range of A^2; the ratios are one half to 10 %. Under backprop, which
+    keeps W^2 - A^2, it is 0.04 to 3.5 and the same at any step.
     """
     coarse, middle, fine = map(parabola_drift, runs.values())
     met = (fine < 0.01) & is_half(fine / middle) & is_half(middle / coarse)
@@ -179,8 +179,8 @@ def nearer_zero_is_nearer(runs: Runs) -> Judgement:
     """
     omegas = [run.config["model"]["weight_scale"] for run in runs.values()]
     angles = {name: final(run, "angle_to_pbp_1") for name, run in runs.items()}
-    found = stats.spearmanr(omegas, [values.mean() for values in angles.values()])
-    rho, first, *_, last = found.statistic, *angles
+    rho = stats.spearmanr(omegas, [values.mean() for values in angles.values()]).statistic
+    first, *_, last = angles
     test = f"Spearman's rho of omega and mean angle {rho:.3g} > 0.9"
     effect = welch_interval(angles[first], angles[last])
-    return Judgement(angles, rho > 0.9, rho > 0, test, found.pvalue, last, effect)
+    return Judgement(angles, rho > 0.9, rho > 0, test, None, last, effect)
