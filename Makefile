@@ -8,7 +8,7 @@ OUTPUTS   ?= outputs
 BASE      ?= HEAD
 REFERENCE = outputs/paper
 TORCH     = https://download.pytorch.org/whl/cpu
-SMALL     = fig2 scaling fig3d fig3d_narrow figS6 figS7 figS8 fig5 figS10 figS11 figS13 theorems invariant gauss_newton jacobian
+SMALL     = fig2 scaling fig3d fig3d_narrow figS6 figS7 figS8 fig5 figS10 figS11 figS13 theorems invariant gauss_newton jacobian minimum
 
 .DEFAULT_GOAL := help
 .PHONY: help run test quick same lint paper-small paper-fig3 paper-fig4 paper search-fig3 figures report bench faults wheel clean
