@@ -262,7 +262,7 @@ class CupyBackend(Backend):
             raise UserError(
                 "backend=cupy needs CuPy: type `pip install 'fa-run[gpu]'`, or use backend=numpy"
             ) from None
-        except ImportError as error:  # it is there, and CUDA's libraries are not
+        except Exception as error:  # it is there, and CUDA's libraries are not
             raise UserError(f"backend=cupy: {error}; or use backend=numpy") from None
         try:
             cupy.cuda.Device(device).use()

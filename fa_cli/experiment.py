@@ -8,6 +8,7 @@ import contextlib
 import inspect
 import platform
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,7 +29,7 @@ from fa_cli.randomness import Blocks, generator
 from fa_cli.results.files import locked
 from fa_cli.results.formats import summarise
 from fa_cli.results.identity import Identity, identity
-from fa_cli.results.reading import belongs_to, finished, load_run
+from fa_cli.results.reading import belongs_to, check_own, finished, load_run
 from fa_cli.results.recorder import Recorder
 from fa_cli.rules import RULES, Rule
 from fa_cli.schema import RunConfig
@@ -65,6 +66,7 @@ def run(composed: DictConfig, folder: Path, typed: Sequence[str]) -> Outcome:
                 return Outcome(tally.ELSEWHERE, folder)
             if checked.resume and finished(folder, same):  # by now
                 return before(folder)
+            check_own(folder)
             texts = {
                 "config.yaml": OmegaConf.to_yaml(composed),
                 "overrides.yaml": OmegaConf.to_yaml(list(typed)),
@@ -211,12 +213,21 @@ def receptive_fields(net: Network, checked: RunConfig) -> np.ndarray:
 
 
 def foreign_files(plain: Mapping) -> list[Path]:
-    """The files outside this package that a run's rules and dataset come from."""
+    """The files outside this package that a run's rules and dataset come from.
+
+    With what they have imported from their own folders.
+    """
     used = [RULES[name].deltas for name in config.rules_of(plain)]
     used.append(DATASETS[plain["dataset"]["name"]].open)
     files = {Path(inspect.getsourcefile(function)).resolve() for function in used}
     package = Path(__file__).resolve().parent
-    return sorted(path for path in files if not path.is_relative_to(package))
+    foreign = {path for path in files if not path.is_relative_to(package)}
+    folders = {path.parent for path in foreign}
+    for module in list(sys.modules.values()):
+        path = Path(getattr(module, "__file__", None) or package).resolve()
+        if path.parent in folders and path.suffix == ".py":
+            foreign.add(path)
+    return sorted(foreign)
 
 
 def manifest(checked: RunConfig, net: Network, data: Data, phases: Sequence[Phase]) -> dict:

@@ -145,10 +145,11 @@ def per_layer(key: str, value: Any, layers: Iterable[int]) -> dict[int, float]:
             f"{key}={value}: expected one number, or a list of {len(layers)}, one for each layer"
         )
     if not all(is_scale(number) for number in values):
-        raise UserError(f"{key}={value}: expected numbers of at least 0")
+        raise UserError(f"{key}={value}: expected finite numbers of at least 0")
     return dict(zip(layers, map(float, values), strict=True))
 
 
 def is_scale(value: Any) -> bool:
-    """Whether a value is a number of at least 0."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+    """Whether a value is a finite number of at least 0."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and 0 <= value < float("inf")

@@ -25,8 +25,9 @@ STOPPING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")  # Ctrl-C, `kil
 HEADLINE = ("validation_error", "test_error", "nse", "loss")  # the first that is measured tells all
 
 out = Console(highlight=False, soft_wrap=True, markup=False)
-known = sys.stdout.isatty() or "COLUMNS" in os.environ  # how wide the terminal is
-tables = Console(highlight=False, width=None if known else 130, markup=False)
+on_terminal = sys.stdout is not None and sys.stdout.isatty()
+width = None if on_terminal or "COLUMNS" in os.environ else 130
+tables = Console(highlight=False, width=width, markup=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
@@ -37,7 +38,10 @@ def headline(measured: Iterable[str]) -> str | None:
 
 
 class Outliving:
-    """A text stream that goes on, silently, when its reader has gone: training needs no reader."""
+    """A text stream that goes on, silently, when its reader has gone or its disk is full.
+
+    Training needs no reader.
+    """
 
     def __init__(self, stream: TextIO):
         self.stream = stream
@@ -51,7 +55,7 @@ class Outliving:
         try:
             self.stream.write(text)
             self.stream.flush()
-        except BrokenPipeError:
+        except OSError:
             self.go_on()
         return len(text)
 
@@ -59,7 +63,7 @@ class Outliving:
         """Flush, as long as somebody reads."""
         try:
             self.stream.flush()
-        except BrokenPipeError:
+        except OSError:
             self.go_on()
 
     def go_on(self) -> None:
@@ -70,8 +74,10 @@ class Outliving:
 
 
 def outlive_readers() -> None:
-    """Let this process go on when who reads its output or its errors has gone."""
-    sys.stdout, sys.stderr = Outliving(sys.stdout), Outliving(sys.stderr)
+    """Let this process go on when who reads its output or its errors has gone, or never was."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name) or open(os.devnull, "w")  # noqa: SIM115 - closed: `>&-`
+        setattr(sys, name, Outliving(stream))
 
 
 class Progress:

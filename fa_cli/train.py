@@ -115,6 +115,11 @@ def check_signals(net: Network, data: Data, phase: Phase) -> None:
     for l, delta in phase.deltas(net, signals, phase.probe_noise).items():
         if l not in wanted:
             raise UserError(f"rule={phase.rule.name} sends a signal to layer {l}: there is none")
+        if delta.dtype.kind != "f":
+            raise UserError(
+                f"rule={phase.rule.name} sends layer {l} a signal of {delta.dtype}: expected real "
+                "numbers"
+            )
         if delta.shape != wanted[l]:
             raise UserError(
                 f"rule={phase.rule.name} sends layer {l} a signal of shape {delta.shape}: "

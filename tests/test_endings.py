@@ -35,6 +35,15 @@ def test_a_reader_that_goes_away(tmp_path, reader):
     assert len(list(tmp_path.rglob("done"))) == 4
 
 
+@pytest.mark.parametrize("stream", [">&-", ">&- 2>&-", "> /dev/full"])
+def test_a_stream_that_is_closed_or_full(tmp_path, stream):
+    """As cron and daemons start it: all is trained, and it ends well."""
+    words = f"{FA_RUN} -m rule=bp,fa steps=301 seeds=1 {stream}"
+    done = subprocess.run(["bash", "-c", words], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    assert len(list(tmp_path.rglob("done"))) == 2
+
+
 def test_nobody_reads_the_errors_either(tmp_path):
     """Both streams closed: a run that fails says so by its status."""
     assert piped(tmp_path, "-m rule=bp,fa steps=300 seeds=2 2>&1", "true") == 0

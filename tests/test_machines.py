@@ -92,6 +92,16 @@ def test_a_file_system_without_locks(tmp_path, no_locks, capsys):
         assert holder.exists()
 
 
+@pytest.mark.parametrize("name", ["scipy", "matplotlib"])
+def test_a_library_that_does_not_work(tmp_path, name):
+    """One line names it, and says what to do."""
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "__init__.py").write_text("raise ImportError('broken')")
+    words = {"scipy": ["steps=5"], "matplotlib": ["plot", "figure=fig1"]}[name]
+    (tmp_path / "outputs").mkdir()
+    told(run_command(tmp_path, *words, PYTHONPATH=str(tmp_path)), "broken", "install it again")
+
+
 @pytest.mark.quick
 def test_a_package_without_metadata():
     """The manifest does without its version."""

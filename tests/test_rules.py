@@ -155,12 +155,15 @@ WRONG = {  # what a rule returns: what is told
     "{net.depth: signals.error, 1: signals.error}": "sends layer 1 a signal of shape (2, 100, 10)",
     "{net.depth: signals.error, 7: signals.error}": "sends a signal to layer 7: there is none",
     "{net.depth: signals.error[0]}": "sends layer 2 a signal of shape (100, 10)",
+    "{net.depth: 1j * signals.error}": "sends layer 2 a signal of complex128",
+    "1 / 0": "wrong.py, line 5, fails (ZeroDivisionError: division by zero): mend it",
+    "exit(0)": "wrong.py, line 5, ends the process: take that out of it",
 }
 
 
 @pytest.mark.parametrize("returned", WRONG)
-def test_signals_that_do_not_fit_are_told(here, tmp_path, returned):
-    """Rule, layer and shape, in one line, before the first update."""
+def test_what_a_rule_does_wrong_is_told(here, tmp_path, returned):
+    """Rule, layer and shape, or the file and its line, before the first update."""
     (tmp_path / "rule").mkdir()
     (tmp_path / "rule" / "wrong.yaml").write_text("name: wrong\n")
     (tmp_path / "wrong.py").write_text(
@@ -170,7 +173,7 @@ def test_signals_that_do_not_fit_are_told(here, tmp_path, returned):
     )
     words = ["--config-dir", str(tmp_path), "rule=wrong", "steps=10", "seeds=2"]
     try:
-        told(here(*words, FA_RULES=str(tmp_path / "wrong.py")), "rule=wrong", WRONG[returned])
+        told(here(*words, FA_RULES=str(tmp_path / "wrong.py")), WRONG[returned])
     finally:
         RULES.pop("wrong", None)
 
