@@ -188,7 +188,7 @@ def test_schematics_of_the_paper_need_no_results(tmp_path):
     (tmp_path / "outputs").mkdir()
     said = succeed(run_command(tmp_path, "plot"))
     names = {path.stem for path in (tmp_path / "outputs" / "figures").iterdir()}
-    assert names == {"fig1", "fig5b", "figS1", "figS2", "figS3", "figS4", "schematic_fa_2"}
+    assert names == {"fig1", "fig5b", "figS1", "figS2", "figS3", "figS4"}
     assert "fig2  not drawn" in said
 
 

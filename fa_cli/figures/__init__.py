@@ -78,7 +78,7 @@ def plot(cfg: DictConfig) -> None:
     import_all(sys.modules[__name__])
     load_rules()
     names = check(cfg)
-    for name in names or FIGURES:
+    for name in names or without_options():
         try:
             said = str(draw(name, cfg))
         except UserError as error:
@@ -86,6 +86,11 @@ def plot(cfg: DictConfig) -> None:
                 raise
             said = f"not drawn: {one_line(error)}"
         terminal.out.print(f"{name}  {said}")
+
+
+def without_options() -> list[str]:
+    """The figures that are drawn without being named: those with options want some."""
+    return [name for name, draw in FIGURES.items() if len(inspect.signature(draw).parameters) == 1]
 
 
 def check(cfg: DictConfig) -> list[str]:

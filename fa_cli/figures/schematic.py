@@ -310,11 +310,11 @@ def legend(
     drawing.legend(handles=handles, loc="outside lower center", **spacing)
 
 
-def fit(drawing: Figure, wide: int, legend_rows: int) -> None:
-    """Make a figure of `wide` equal panels and a legend as large as what is in it."""
+def fit(drawing: Figure, wide: int, legend_rows: int, tall: int = 1) -> None:
+    """Make a figure of equal panels, so many across and down, and a legend fit what is in it."""
     left, right = drawing.axes[0].get_xlim()
     bottom, top = drawing.axes[0].get_ylim()
-    height = (top - bottom) * INCH + 0.17 * legend_rows + 0.1
+    height = tall * ((top - bottom) * INCH + 0.3 * (tall > 1)) + 0.17 * legend_rows + 0.1
     drawing.set_size_inches(max(wide * (right - left) * INCH, 4.8), height)
 
 
@@ -342,8 +342,12 @@ def schematic(results: Path, rule: str, depth: int) -> Figure:
 
 @figure("fig1")
 def fig1(results: Path) -> Figure:
-    """Fig. 1a: backprop needs three synapses to equal three others; b: W^T e; c: B e."""
-    drawing, row = panels(None, columns=3)
+    """Fig. 1a: backprop needs three synapses to equal three others; b: W^T e; c: B e.
+
+    d: the circuit of a single hidden unit j; superscripts name single synapses.
+    """
+    drawing, grid = panels(None, rows=2, columns=2)
+    *row, last = grid.flat
     shown = {
         "a": ("bp", "Backprop: like colours, equal weights"),
         "b": ("bp", r"Backprop: $\delta_{BP} = W^T e$"),
@@ -354,9 +358,38 @@ def fig1(results: Path) -> Figure:
         kinds |= set(draw(axes, rule, 2, tied=name == "a"))
         axes.set_title(title, fontsize=10)
         axes.text(0, 1.03, name, transform=axes.transAxes, fontsize=12, fontweight="bold")
-    legend(drawing, [kind for kind in KINDS if kind in kinds], columns=3)
-    fit(drawing, 3, 5)
+    circuit(last)
+    last.set(xlim=row[0].get_xlim(), ylim=row[0].get_ylim())
+    last.set_title("Feedback alignment: one hidden unit", fontsize=10)
+    last.text(0, 1.03, "d", transform=last.transAxes, fontsize=12, fontweight="bold")
+    legend(drawing, [kind for kind in KINDS if kind in kinds])
+    fit(drawing, 2, 6, tall=2)
     return drawing
+
+
+def circuit(axes: Axes) -> None:
+    """All that reaches one hidden unit: inputs through W_0, and errors through B (Fig. 1d)."""
+    inputs, outputs, errors = (
+        column(layer, row, OTHER_UNITS) for layer, row in ((0, 0), (2, 0), (2, 1))
+    )
+    (hidden,), (teacher,) = column(1, 0, 1), column(1, 1, 1)
+    for places, colour in ((inputs, BLUE), ([hidden], BLUE), (outputs, BLUE)):
+        neurons(axes, places, colour)
+    for places in (errors, [teacher]):
+        neurons(axes, places, GOLD)
+    for start, end, error in zip(inputs, outputs, errors, strict=True):
+        synapse(axes, start, hidden, "learning")
+        synapse(axes, hidden, end, "learning")
+        synapse(axes, error, teacher, "random")
+    arrow(axes, [above([teacher]), below([hidden])], "signal")
+    names = {0: "$x_i$", 0.5: "$W_0^{ij}$", 1: "$h_j$", 1.5: "$W^{jk}$", 2: "$y_k$"}
+    for layer, name in names.items():
+        axes.text(layer * STEP, NAMES, name, va="baseline", **CENTRE)
+    axes.text(*above([teacher], -0.15, 0.1), "$\\delta_j$", ha="right", va="baseline", color=INK)
+    axes.text(*above(errors, 0.0, 0.1), "$e_k$", va="baseline", **CENTRE)
+    axes.text(1.5 * STEP, -ROW - NAMES, "$B^{jk}$", va="baseline", **CENTRE)
+    axes.set_aspect("equal")
+    axes.axis("off")
 
 
 def flow(
