@@ -18,7 +18,7 @@ load_criteria()
 PAPER = Path(__file__).parents[1] / "outputs" / "paper"
 NUMBERS = ["measured", "spread", "p"]  # columns
 CLAIMS = {"F2": 6, "F3": 12, "F4": 1, "F5": 3}  # how many of each figure and note
-CLAIMS |= {"S5": 1, "S6": 3, "S7": 3, "S8": 1, "S9": 1, "S10": 2, "S11": 3, "S12": 1}
+CLAIMS |= {"S5": 1, "S6": 4, "S7": 4, "S8": 1, "S9": 1, "S10": 2, "S11": 3, "S12": 1}
 CLAIMS |= {"S13": 1, "S14": 1, "N5": 11, "N6": 3, "N7": 2, "N9": 4, "T1": 2, "T2": 1}
 CLAIMS |= {"T3": 1, "T4": 1}
 IDS = [line["id"] for line in read_claims()]
