@@ -105,8 +105,9 @@ def learning_curves(
     results: Path,
     experiments: Mapping[str, tuple[str, str]],
     own: Mapping[tuple[str, str], Look],
+    inside: int = 6,
 ) -> Figure:
-    """One panel with the NSE of several experiments.
+    """One panel with the NSE of several experiments, its legend in it up to `inside` entries.
 
     `experiments` maps each to what it adds to a rule's label, and its line; `own` maps an
     (experiment, rule) to the look that it has in the paper. Raises Missing for an experiment
@@ -125,7 +126,7 @@ def learning_curves(
             look = Look(shown[rule].label + added, shown[rule].colour, line)
             log_band(axes, found[key], own.get(key, look))
     nse_axes(axes)
-    legend(axes, 6, fontsize=7)
+    legend(axes, inside, fontsize=7)
     return drawing
 
 
