@@ -9,8 +9,12 @@ Lillicrap et al., Nat. Commun. 7:13276, 2016. From Python:
     results.metrics, results.summary  # pandas tables
 """
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+if os.name == "nt":  # it has neither flock nor most signals
+    raise SystemExit("fa-run: Windows is not supported: type `wsl --install`, and use fa-run there")
 
 from fa_cli.errors import UserError
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
-from fa_cli.errors import UserError
+from fa_cli.errors import UserError, complain
 from fa_cli.options import Count, Whole
 from fa_cli.registry import Registry
 from fa_cli.signals import ALL, Array
@@ -140,9 +140,15 @@ class NumpyBackend(Backend):
 
     @contextmanager
     def computing(self) -> Iterator[None]:
-        """As in Backend: a pool of threads, and a single one for each BLAS, SciPy's included."""
+        """As in Backend: a pool of threads, and a single one for each BLAS, SciPy's included.
+
+        Where the system grants no more threads, the one there is does all.
+        """
         pool = ThreadPoolExecutor(self.threads, initializer=self.enter)
         with threadpoolctl.threadpool_limits(1, user_api="blas"), pool as self.pool:
+            if not all_start(pool, self.threads):
+                complain(f"no {self.threads} threads to be had: computing with one")
+                self.threads = 1
             try:
                 yield
             finally:
@@ -226,6 +232,19 @@ class NumpyBackend(Backend):
         self.gemm(*kinds, *sizes, alpha, first, leading_h, second, leading_d, beta, sum_, rows)
 
 
+def all_start(pool: ThreadPoolExecutor, count: int) -> bool:
+    """Whether a pool can have so many threads; if it can, they are there now."""
+    gate = threading.Event()
+    try:
+        for _ in range(count):
+            pool.submit(gate.wait)
+    except RuntimeError:  # can't start new thread
+        return False
+    finally:
+        gate.set()
+    return True
+
+
 def as_blas_wants(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Contiguous in either order, and of the dtype that the routine takes."""
     fits = (x.flags.c_contiguous or x.flags.f_contiguous) and x.dtype == dtype
@@ -243,7 +262,7 @@ class CupyBackend(Backend):
             raise UserError(
                 "backend=cupy needs CuPy: type `pip install 'fa-run[gpu]'`, or use backend=numpy"
             ) from None
-        except ImportError as error:  # it is there, and CUDA's libraries are not
+        except Exception as error:  # it is there, and CUDA's libraries are not
             raise UserError(f"backend=cupy: {error}; or use backend=numpy") from None
         try:
             cupy.cuda.Device(device).use()

@@ -1,5 +1,6 @@
 """The `fa-run` command: a Hydra run, or the subcommand that its first word names."""
 
+import importlib
 import os
 import re
 import signal
@@ -20,15 +21,16 @@ from fa_cli.schema import FOLDER
 
 CONF = str(FOLDER)
 RESTARTS = 3  # of a sweep whose workers are killed again and again
+BLAS = "OPENBLAS_NUM_THREADS"  # threads of our own do better; each it starts may be one too many
 LEFT = 75  # status: a temporary failure, as sysexits.h has it
-
-
-# Launchers call these in other processes, so each imports what it needs.
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="config")
 def train(cfg: DictConfig) -> float:
-    """Train what the config says; returns what a sweeper minimises."""
+    """Train what the config says; returns what a sweeper minimises.
+
+    Launchers call it in other processes, so it imports what it needs.
+    """
     from fa_cli import cli, config, tally
 
     config.register()
@@ -38,53 +40,42 @@ def train(cfg: DictConfig) -> float:
 @hydra.main(version_base="1.3", config_path=CONF, config_name="plot")
 def plot(cfg: DictConfig) -> None:
     """Draw figures from results on disk."""
-    from fa_cli import figures, tally
-
-    tally.attempt(figures.plot, cfg)
+    carry_out("fa_cli.figures", "plot", cfg)
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="data")
 def data(cfg: DictConfig) -> None:
     """Fetch, verify and list data."""
-    from fa_cli import tally
-    from fa_cli.data import fetch
-
-    tally.attempt(fetch.fetch_data, cfg)
+    carry_out("fa_cli.data.fetch", "fetch_data", cfg)
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="report")
 def report(cfg: DictConfig) -> None:
     """Judge the paper's claims."""
-    from fa_cli import tally
-    from fa_cli.claims import report
-
-    tally.attempt(report.write_report, cfg)
+    carry_out("fa_cli.claims.report", "write_report", cfg)
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="bench")
 def bench(cfg: DictConfig) -> None:
     """Measure speed."""
-    from fa_cli import bench, tally
-
-    tally.attempt(bench.measure_speed, cfg)
+    carry_out("fa_cli.bench", "measure_speed", cfg)
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="runs")
 def runs(cfg: DictConfig) -> None:
     """List runs."""
-    from fa_cli import tally
-    from fa_cli.results import listing
-
-    tally.attempt(listing.list_runs, cfg)
+    carry_out("fa_cli.results.listing", "list_runs", cfg)
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="export")
 def export(cfg: DictConfig) -> None:
     """Write all curves as one table."""
-    from fa_cli import tally
-    from fa_cli.results import export
+    carry_out("fa_cli.results.export", "export_curves", cfg)
 
-    tally.attempt(export.export_curves, cfg)
+
+def carry_out(module: str, function: str, cfg: DictConfig) -> None:
+    """Import a module, which may fail on this machine, and call its function."""
+    tally.attempt(lambda given: getattr(importlib.import_module(module), function)(given), cfg)
 
 
 SUBCOMMANDS = {
@@ -136,6 +127,8 @@ def main() -> None:
     but another process has some of the runs, 128 + its number after a signal.
     """
     terminal.outlive_readers()
+    if sys.argv[1:2] != ["bench"]:  # whose peers take all there are
+        os.environ.setdefault(BLAS, "1")  # before NumPy is imported
     traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"  # Hydra's switch: who wants to see where
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are
     path = tally_file(sys.argv)
@@ -187,7 +180,7 @@ def tell_outcomes(path: Path) -> list[str]:
 
 def a_person_caused(error: Exception) -> bool:
     """Whether an error is told in one line; any other is a mistake in the code."""
-    known = isinstance(error, UserError | OSError | MemoryError)
+    known = isinstance(error, errors.TOLD)
     told = (clusters.complains, lost_a_run, hydra_messages.of_hydra)
     return known or any(of(error) for of in told)
 
@@ -214,6 +207,7 @@ def command(words: list[str]) -> None:
     if complete_here(words):
         return
     app, words = app_of(in_order([at_home(word) for word in words]))
+    hydra_messages.command = "" if app is train else app.__name__
     if app is train:
         from fa_cli import config
 

@@ -69,6 +69,8 @@ RANGES = {
     "optimizer.momentum": Range(0, 1),
     "rule.feedback_seed": Range(0, 2**63),
     "record.every": Range(1),
+    "record.early": Range(0),
+    "rule.feedback_neurons": Range(1),
     "record.examples": Range(2, MANY),
     "record.receptive_fields": Range(0),
     "record.audit": Range(0),

@@ -4,7 +4,7 @@ import difflib
 import sys
 from collections.abc import Iterable
 
-LISTED = 16  # names that one line can list
+LISTED = 30  # names that one line can list
 
 
 class Stopped(KeyboardInterrupt):
@@ -17,6 +17,9 @@ class Stopped(KeyboardInterrupt):
 
 class UserError(Exception):
     """Shown as a single line on stderr, without a traceback; the process exits with status 1."""
+
+
+TOLD = (UserError, OSError, MemoryError, ImportError)  # in one line; all else is a mistake of ours
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
@@ -48,6 +51,9 @@ def describe(error: BaseException | str) -> str:
     """What to tell a person about an error that is not a mistake in the code."""
     if isinstance(error, MemoryError):
         return "not enough memory: type fewer seeds, a smaller batch_size, or dtype=float32"
+    if isinstance(error, ImportError):
+        name = (error.name or "a library").split(".")[0]
+        return f"{name} does not work here ({error}): install it again"
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         what = error.strerror or error

@@ -8,6 +8,7 @@ import contextlib
 import inspect
 import platform
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,12 +29,13 @@ from fa_cli.randomness import Blocks, generator
 from fa_cli.results.files import locked
 from fa_cli.results.formats import summarise
 from fa_cli.results.identity import Identity, identity
-from fa_cli.results.reading import belongs_to, finished, load_run
+from fa_cli.results.reading import belongs_to, check_own, finished, load_run
 from fa_cli.results.recorder import Recorder
 from fa_cli.rules import RULES, Rule
 from fa_cli.schema import RunConfig
 from fa_cli.train import Phase, train
 
+NETWORKS = 5  # whose receptive fields are kept
 PACKAGES = ("fa-run", "numpy", "scipy", "pandas", "hydra-core", "omegaconf")
 
 
@@ -64,6 +66,7 @@ def run(composed: DictConfig, folder: Path, typed: Sequence[str]) -> Outcome:
                 return Outcome(tally.ELSEWHERE, folder)
             if checked.resume and finished(folder, same):  # by now
                 return before(folder)
+            check_own(folder)
             texts = {
                 "config.yaml": OmegaConf.to_yaml(composed),
                 "overrides.yaml": OmegaConf.to_yaml(list(typed)),
@@ -109,14 +112,15 @@ def run_in(
         fields = {"receptive_fields_before": receptive_fields(net, checked)}
         made_by = manifest(checked, net, data, phases)  # the code may be edited while it trains
         try:
-            train(checked, net, data, phases, recorder)
+            with recorder.progress:
+                train(checked, net, data, phases, recorder)
+                fields["receptive_fields_after"] = receptive_fields(net, checked)
+                arrays = fields if checked.record.receptive_fields else {}
+                summary = recorder.finish(arrays, texts, made_by)
         except UserError as error:
             recorder.fail(error)
             raise
-        fields["receptive_fields_after"] = receptive_fields(net, checked)
-    arrays = fields if checked.record.receptive_fields else {}
-    summary, signal = recorder.finish(arrays, texts, made_by), recorder.progress.interrupted
-    if signal:  # while the last steps were trained
+    if signal := recorder.progress.interrupted:  # after the last checkpoint
         raise Stopped(f"stopped; {folder} is finished", signal)
     return summary, recorder.elapsed()
 
@@ -193,26 +197,38 @@ def length(steps: int | None, epochs: float | None, steps_per_epoch: int | None)
 
 
 def receptive_fields(net: Network, checked: RunConfig) -> np.ndarray:
-    """Incoming weights of random units of layer 1, of the first seed; (units, field).
+    """Incoming weights of random units of layer 1, of the first seeds; (networks, units, field).
 
     Paper, Supp. Fig. 5.
     """
-    weights = net.weights[0][0]
-    count = min(checked.record.receptive_fields, len(weights))
-    chosen = generator(net.seeds[0], "receptive_fields").permutation(len(weights))[:count]
-    return net.backend.to_host(weights).astype(np.float32)[chosen]
+    weights = net.weights[0][:NETWORKS]
+    count = min(checked.record.receptive_fields, weights.shape[1])
+    kept = []
+    for seed, w in zip(net.seeds, net.backend.to_host(weights), strict=False):
+        chosen = generator(seed, "receptive_fields").permutation(len(w))[:count]
+        kept.append(w[chosen].astype(np.float16))
+    return np.stack(kept)
 
 
 # ---- where results come from ---------------------------------------------------------------------
 
 
 def foreign_files(plain: Mapping) -> list[Path]:
-    """The files outside this package that a run's rules and dataset come from."""
+    """The files outside this package that a run's rules and dataset come from.
+
+    With what they have imported from their own folders.
+    """
     used = [RULES[name].deltas for name in config.rules_of(plain)]
     used.append(DATASETS[plain["dataset"]["name"]].open)
     files = {Path(inspect.getsourcefile(function)).resolve() for function in used}
     package = Path(__file__).resolve().parent
-    return sorted(path for path in files if not path.is_relative_to(package))
+    foreign = {path for path in files if not path.is_relative_to(package)}
+    folders = {path.parent for path in foreign}
+    for module in list(sys.modules.values()):
+        path = Path(getattr(module, "__file__", None) or package).resolve()
+        if path.parent in folders and path.suffix == ".py":
+            foreign.add(path)
+    return sorted(foreign)
 
 
 def manifest(checked: RunConfig, net: Network, data: Data, phases: Sequence[Phase]) -> dict:

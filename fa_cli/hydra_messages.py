@@ -4,6 +4,7 @@ import re
 import traceback
 from collections.abc import Callable
 
+import yaml
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
@@ -18,6 +19,7 @@ EXTRAS = {  # launchers and sweepers, with the extras of this package that bring
 }
 TYPES = {"integer": "a whole number", "float": "a number", "bool": "true or false"}
 TYPES["boolean"] = TYPES["bool"]
+command = ""  # the subcommand that is carried out
 GROUPS = "`fa-run --help` lists the names"
 
 
@@ -43,9 +45,18 @@ def no_override(text: str, key: str) -> str:
     """A key or a group that is not there to be replaced."""
     if "No match in the defaults list" in text:
         return f"{key} is added, not replaced: type +{key}=NAME"
-    from fa_cli.config import known_keys
+    return f"no key is called {key}: {suggest(key, keys_of_command())}"
 
-    return f"no key is called {key}: {suggest(key, known_keys())}"
+
+def keys_of_command() -> list[str]:
+    """The keys of the subcommand in hand, else those of a run."""
+    from fa_cli.config import known_keys
+    from fa_cli.schema import FOLDER
+
+    file = FOLDER / f"{command}.yaml"
+    if not command or not file.exists():
+        return known_keys()
+    return [key for key in yaml.safe_load(file.read_text()) if key not in ("defaults", "hydra")]
 
 
 def group_of_no_name(text: str) -> str:
@@ -79,10 +90,16 @@ PATTERNS: list[tuple[str, Callable[..., str]]] = [  # in a message; (message, *g
 
 
 def of_hydra(error: BaseException) -> bool:
-    """Whether Hydra or OmegaConf complains of what a person wrote."""
+    """Whether Hydra, OmegaConf or Optuna's database complains of what a person wrote."""
     told = ("Config group override", "Unknown plugin class")
     known = isinstance(error, HydraException | OmegaConfBaseException)
+    known = known or of_database(error)
     return known or any(text in str(error) for text in told) or of_defaults(error)
+
+
+def of_database(error: BaseException) -> bool:
+    """Whether the database of a study cannot be used, or Optuna refuses what it was given."""
+    return type(error).__module__.split(".")[0] in ("sqlalchemy", "optuna", "sqlite3")
 
 
 def of_defaults(error: BaseException) -> bool:
@@ -94,6 +111,9 @@ def of_defaults(error: BaseException) -> bool:
 def in_one_line(error: BaseException) -> str:
     """The line for a command line that Hydra could not compose."""
     text = str(error)
+    if of_database(error):
+        first = text.splitlines()[0]
+        return f"the study cannot be used ({first}): type another outputs=DIR or hydra.sweeper.KEY"
     if isinstance(error, OverrideParseException):
         return (
             f"cannot read {error.override!r}: expected key=value, "
@@ -113,7 +133,8 @@ def of_a_value(error: OmegaConfBaseException) -> str:
 
         return f"no key is called {key}: {suggest(key, known_keys())}"
     first = str(error).splitlines()[0]
-    pattern = r"Value '(.*)' of type '.*' (?:could not be converted to|is not a.*?) (\w+)"
+    expected = r"(?:could not be converted to|is not a valid|is not an?) (\w+)"
+    pattern = rf"Value '(.*?)'(?: of type '.*')? {expected}"
     if found := re.match(pattern, first):
         value, kind = found.groups()
         return f"{key}={value}: expected {TYPES.get(kind.lower(), kind)}"

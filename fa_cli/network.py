@@ -63,7 +63,7 @@ class Network:
     def plain(self) -> bool:
         """Whether it is no more than this class with dense layers: what compiled/ knows."""
         dense = all(type(layer) is Dense for layer in self.layers)
-        return type(self) is Network and dense and not any(name[0] == "W" for name in self.masks)
+        return type(self) is Network and dense
 
     def parameters(self) -> dict[str, Array]:
         """All that learning changes or could change, by name: W0, .. b0, .. B1, .."""
@@ -207,7 +207,9 @@ def add_feedback(
         complain("rule.feedback_scale=0: no signal reaches the hidden layers, as with rule=shallow")
     fixed = config.feedback_seed is not None
     seeds = [config.feedback_seed] * len(net.seeds) if fixed else net.seeds
-    drawn = draw(f"feedback{fresh}", shapes, scales, config.feedback_distribution, seeds)
+    few = {l: fewer(config.feedback_neurons, l, shape) for l, shape in shapes.items()}
+    drawn = draw(f"feedback{fresh}", few, scales, config.feedback_distribution, seeds)
+    drawn = {l: shared(rows, shapes[l]) for l, rows in drawn.items()}
     drawn |= literal("rule.feedback", config.feedback, shapes, net.seeds)
     masks = draw_masks(f"feedback_mask{fresh}", shapes, absent, seeds)
     names = {l: feedback_name(net, f"B{l}{fresh}", shape) for l, shape in shapes.items()}
@@ -217,6 +219,26 @@ def add_feedback(
         if learns and l in masks:
             net.masks[name] = net.backend.to_device(masks[l])
     return {l: net.bank[name] for l, name in names.items()}
+
+
+def fewer(neurons: int | None, l: int, shape: tuple) -> tuple:
+    """The shape of a B_l that so many modulatory neurons carry to the hidden layer.
+
+    Paper, Supp. Fig. 3. Raises UserError where they cannot have as many units each.
+    """
+    if neurons is None:
+        return shape
+    if shape[0] % neurons:
+        raise UserError(
+            f"rule.feedback_neurons={neurons}: layer {l} has {shape[0]} units: "
+            "expected a number that divides them"
+        )
+    return (neurons, *shape[1:])
+
+
+def shared(rows: np.ndarray, shape: tuple) -> np.ndarray:
+    """B_l (S, *shape), each of whose rows several hidden units share; as it is where none do."""
+    return np.repeat(rows, shape[0] // rows.shape[1], axis=1)
 
 
 def feedback_name(net: Network, name: str, shape: tuple) -> str:

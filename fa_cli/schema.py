@@ -29,7 +29,7 @@ class ModelConfig:
     layers: Any = (
         None  # the input and what follows it, as fa_cli/layers has it; null: dense of sizes
     )
-    hidden: str = "tanh"  # units of hidden layers: linear, logistic, tanh, relu, piecewise_linear
+    hidden: str = "tanh"  # units of hidden layers, as fa_cli/units.py has them
     output: str = "linear"  # and of the output layer
     biases: bool = False
     bias_scale: float = 0.0  # biases start uniform in [-bias_scale, bias_scale]
@@ -52,6 +52,7 @@ class RuleConfig:
     feedback_sparsity: Any = (
         0.0  # fraction of the elements that B_l lacks; one, or one for each B_l
     )
+    feedback_neurons: int | None = None  # rows of B_l, each for as many units; null: one a unit
     feedback_seed: int | None = None  # all seeds have the B of this one; null: each its own
     feedback: Any = None  # literal matrices [B_1, B_2, ...] in place of random ones
     options: dict[str, Any] = field(default_factory=dict)  # filled by config.check
@@ -92,7 +93,8 @@ class RecordConfig:
     metrics: list[str] = field(default_factory=lambda: list(METRICS))
     every: int | None = None  # steps between rows; null: an epoch, or 1 % of the run, at least 200
     examples: int = 100  # held-out examples on which the metrics of hidden signals are measured
-    receptive_fields: int = 0  # units of layer 1, first seed, whose W_0 is kept, before and after
+    early: int = 0  # rows more, evenly spaced, before the first of these
+    receptive_fields: int = 0  # units of layer 1, first five seeds, whose W_0 is kept, at both ends
     audit: int = 0  # the first training steps whose every input and output goes to audit.npz
     checkpoint_seconds: float = 300.0
     keep_checkpoint: bool = False  # keep checkpoint.npz when the run is finished
@@ -144,10 +146,11 @@ def per_layer(key: str, value: Any, layers: Iterable[int]) -> dict[int, float]:
             f"{key}={value}: expected one number, or a list of {len(layers)}, one for each layer"
         )
     if not all(is_scale(number) for number in values):
-        raise UserError(f"{key}={value}: expected numbers of at least 0")
+        raise UserError(f"{key}={value}: expected finite numbers of at least 0")
     return dict(zip(layers, map(float, values), strict=True))
 
 
 def is_scale(value: Any) -> bool:
-    """Whether a value is a number of at least 0."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+    """Whether a value is a finite number of at least 0."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and 0 <= value < float("inf")

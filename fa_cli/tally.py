@@ -7,12 +7,14 @@ has begun and not ended was lost with its process.
 import json
 import os
 import tempfile
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fa_cli.errors import Stopped, UserError, complain, one_line
+from fa_cli.errors import TOLD, complain, one_line
 from fa_cli.results.files import is_gone, this_process
 
 TALLY = "FA_RUN_TALLY"  # environment: the file
@@ -78,7 +80,7 @@ def ended(endings: Sequence[Ending]) -> list[Ending]:
         again = ending.outcome == BEFORE or ending[1:] in [earlier[1:] for earlier in known]
         if ending.outcome not in (BEGUN, QUEUED) and not (known and again):
             known.append(ending)
-    return [ending for of_run in runs.values() for ending in of_run]
+    return list(chain.from_iterable(runs.values()))
 
 
 def has_failed() -> bool:
@@ -104,14 +106,41 @@ def attempt(work: Callable[[Any], Any], config: Any) -> Any:
     """
     try:
         return work(config)
-    except Stopped:
+    except KeyboardInterrupt:
         add("stopped")
         raise
-    except SystemExit:  # a cluster's launcher has put the job into its queue again
-        add(QUEUED)
-        raise
-    except (UserError, OSError, MemoryError) as error:
-        if str(os.getpid()) == os.environ.get(COMMAND):
-            complain(error)
-        add(FAILED, one_line(error))
-        return float("inf")
+    except SystemExit as end:
+        where = outside(end)
+        if where is None:  # a cluster's launcher has put the job into its queue again
+            add(QUEUED)
+            raise
+        return failed(f"{where} ends the process: take that out of it")
+    except TOLD as error:
+        return failed(error)
+    except Exception as error:
+        where = outside(error)
+        if where is None:
+            raise
+        return failed(f"{where} fails ({type(error).__name__}: {error}): mend it")
+
+
+def failed(error: BaseException | str) -> float:
+    """Tell and count a run that failed; returns what a sweeper that minimises hears of it."""
+    if str(os.getpid()) == os.environ.get(COMMAND):
+        complain(error)
+    add(FAILED, one_line(error))
+    return float("inf")
+
+
+def outside(error: BaseException) -> str | None:
+    """The line of a person's own rule or dataset in which an error arose; None for one of ours."""
+    from fa_cli.data import DATASETS
+    from fa_cli.rules import RULES
+
+    own = {str(path) for parts in (RULES, DATASETS) for path in parts.origins.values()}
+    package = str(Path(__file__).parent)
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = str(Path(frame.filename).resolve())
+        if path in own and not path.startswith(package):
+            return f"{path}, line {frame.lineno},"
+    return None

@@ -1,5 +1,6 @@
 """What a person sees of a run: a bar on a terminal, plain lines in a log, a table at the end."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -9,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-import numpy as np
 from rich import progress
 from rich.console import Console
 from rich.table import Table
@@ -17,6 +17,7 @@ from rich.table import Table
 from fa_cli.errors import Stopped
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 LOG_SECONDS = 30.0  # between two lines in a log
@@ -24,8 +25,9 @@ STOPPING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")  # Ctrl-C, `kil
 HEADLINE = ("validation_error", "test_error", "nse", "loss")  # the first that is measured tells all
 
 out = Console(highlight=False, soft_wrap=True, markup=False)
-known = sys.stdout.isatty() or "COLUMNS" in os.environ  # how wide the terminal is
-tables = Console(highlight=False, width=None if known else 130, markup=False)
+on_terminal = sys.stdout is not None and sys.stdout.isatty()
+width = None if on_terminal or "COLUMNS" in os.environ else 130
+tables = Console(highlight=False, width=width, markup=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
@@ -36,7 +38,10 @@ def headline(measured: Iterable[str]) -> str | None:
 
 
 class Outliving:
-    """A text stream that goes on, silently, when its reader has gone: training needs no reader."""
+    """A text stream that goes on, silently, when its reader has gone or its disk is full.
+
+    Training needs no reader.
+    """
 
     def __init__(self, stream: TextIO):
         self.stream = stream
@@ -50,7 +55,7 @@ class Outliving:
         try:
             self.stream.write(text)
             self.stream.flush()
-        except BrokenPipeError:
+        except OSError:
             self.go_on()
         return len(text)
 
@@ -58,7 +63,7 @@ class Outliving:
         """Flush, as long as somebody reads."""
         try:
             self.stream.flush()
-        except BrokenPipeError:
+        except OSError:
             self.go_on()
 
     def go_on(self) -> None:
@@ -69,8 +74,10 @@ class Outliving:
 
 
 def outlive_readers() -> None:
-    """Let this process go on when who reads its output or its errors has gone."""
-    sys.stdout, sys.stderr = Outliving(sys.stdout), Outliving(sys.stderr)
+    """Let this process go on when who reads its output or its errors has gone, or never was."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name) or open(os.devnull, "w")  # noqa: SIM115 - closed: `>&-`
+        setattr(sys, name, Outliving(stream))
 
 
 class Progress:
@@ -98,7 +105,8 @@ class Progress:
 
         Only the main thread can catch them.
         """
-        self.bar.start()
+        with contextlib.suppress(RuntimeError):  # no thread to be had: then the bar stands still
+            self.bar.start()
         self.before = {}
         if threading.current_thread() is threading.main_thread():
             for number in (signal.Signals[name] for name in STOPPING):
@@ -128,7 +136,7 @@ class Progress:
             self.shown = time.monotonic()
             self.bar.update(self.task, completed=step)
 
-    def tell(self, step: int, metrics: Mapping[str, np.ndarray]) -> None:
+    def tell(self, step: int, metrics: "Mapping[str, np.ndarray]") -> None:
         """Show what was just measured."""
         name = headline(metrics)
         text = f"{name} {metrics[name].mean():.4g}" if name else "training"

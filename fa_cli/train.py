@@ -55,8 +55,8 @@ def train(
     velocity = resting(net) if config.optimizer.momentum else None
     sources = [data, *(phase.noise for phase in phases if phase.noise)]
     state = state_of(net, velocity)
-    first = recorder.restore(state)
-    with recorder.progress, np.errstate(all="ignore"), divergence_told(config):
+    with np.errstate(all="ignore"), divergence_told(config):
+        first = recorder.restore(state)
         for index, phase in enumerate(phases):
             net.feedback = phase.feedback
             begin = max(first, phase.start)
@@ -115,6 +115,11 @@ def check_signals(net: Network, data: Data, phase: Phase) -> None:
     for l, delta in phase.deltas(net, signals, phase.probe_noise).items():
         if l not in wanted:
             raise UserError(f"rule={phase.rule.name} sends a signal to layer {l}: there is none")
+        if delta.dtype.kind != "f":
+            raise UserError(
+                f"rule={phase.rule.name} sends layer {l} a signal of {delta.dtype}: expected real "
+                "numbers"
+            )
         if delta.shape != wanted[l]:
             raise UserError(
                 f"rule={phase.rule.name} sends layer {l} a signal of shape {delta.shape}: "

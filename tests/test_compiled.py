@@ -69,6 +69,14 @@ def test_every_activation(activation, batch_size):
     assert_same("fa", SIZES[3], batch_size=batch_size, biases=batch_size == 1, **model)
 
 
+@pytest.mark.parametrize("sparsity", [0.5, [0, 0.5, 0], [0.3, 0, 0.6]])
+def test_absent_synapses(sparsity):
+    """Of all layers or of some; they stay absent."""
+    assert_same("fa", SIZES[3], sparsity=sparsity, feedback_sparsity=0.5)
+    w = learned("bp", SIZES[3], fast=True, sparsity=sparsity)[1]
+    assert (w == 0).mean() == pytest.approx(sparsity if sparsity == 0.5 else sparsity[1], abs=0.02)
+
+
 @pytest.mark.parametrize("rule", ["fa", "dfa"])
 def test_derivatives_passed_on(rule):
     """The rules' own option."""
@@ -107,7 +115,7 @@ def test_the_rest_takes_the_plain_loop():
         return compiled.covers(config, net, phase_of(rule, net, stop=length))
 
     assert covered() and covered(batch_size=10) and covered(batch_size=20)
-    assert not covered(sparsity=0.5) and not covered(momentum=0.5)
+    assert not covered(momentum=0.5)
     assert not covered("node_perturbation") and not covered("kolen_pollack")
     assert not covered(sizes=[[1, 4, 4], {"kind": "conv", "maps": 2, "field": 2}, 3])
     assert not covered(batch_size=21) and not covered(length=compiled.LONG - 1)

@@ -58,8 +58,10 @@ def test_per_rule_settings():
     """An experiment's setting for each algorithm, and its value for a rule it does not know."""
     for rule, rate in {"bp": 0.01, "shallow": 6, "dfa": 0.01}.items():
         assert composed(f"rule={rule}")["optimizer"]["learning_rate"] == rate
-    on_mnist = composed("experiment=fig3_mnist", "rule=bp")
-    assert on_mnist["model"]["weight_scale"] == [0.05, 0.5]
+    config.tell_hydra()
+    scale = "${per_rule:{bp:[0.05,0.5],other:0.05}}"
+    for rule, expected in {"bp": [0.05, 0.5], "fa": 0.05}.items():
+        assert OmegaConf.create({"rule": {"name": rule}, "scale": scale}).scale == expected
 
 
 def short_phases(experiment: str) -> list[dict]:

@@ -102,7 +102,7 @@ def angles(first, last) -> dict[str, Run]:
     """The mean angle of the first 10 examples and of the last 100; between them quite another."""
     means = [first - 9, first + 9, 170, 1, last + 9, last - 9]
     rows = [[mean - 5, mean + 5] for mean in means]
-    return {"fa": course(steps=[0, 9, 10, 899, 900, 1000], angle_to_bp_1=rows)}
+    return {"fa": course(steps=[0, 9, 10, 900, 901, 1000], angle_to_bp_1=rows)}
 
 
 def later(step, mean) -> dict[str, Run]:
@@ -124,12 +124,41 @@ def field(r) -> np.ndarray:
 
 
 def smooth(fa, bp) -> dict[str, Run]:
-    """Units of autocorrelation 0.3 and -0.1 before training; of these after it."""
-    before, of_fa, of_bp = (list(map(field, units)) for units in ([0.3, -0.1], fa, bp))
-    return {
-        "fa": keeps(receptive_fields_before=before, receptive_fields_after=of_fa),
-        "bp": keeps(receptive_fields_after=of_bp),
-    }
+    """Two networks of three units whose fields change by patterns of these autocorrelations."""
+    before = np.random.default_rng(3).standard_normal((2, 3, 16))
+    runs = {}
+    for name, values in (("fa", fa), ("bp", bp)):
+        change = np.array([[field(r)] * 3 for r in values])
+        runs[name] = keeps(receptive_fields_before=before, receptive_fields_after=before + change)
+    return runs
+
+
+def shallow(share, end) -> dict[str, Run]:
+    """Backprop is below 0.01 at step 20; there shallow learning has this share, then it ends."""
+    bp = course(nse=[[1.0], [0.5], [0.00995], [0]])
+    return {"shallow": course(nse=[[0.8], [0.79], [0.8 * share], [end]]), "bp": bp}
+
+
+def growing(**factors) -> dict[str, Run]:
+    """Median steps to 0.1 that grow by these factors from the smallest network to the largest."""
+    runs = {}
+    for rule, factor in factors.items():
+        runs[f"{rule} 30-20-10"] = reaches(0.1, 100, 100, 900)
+        runs[f"{rule} 120-80-40"] = reaches(0.1, 1, 100 * factor, 100 * factor)
+    return runs
+
+
+def scales(*errors) -> dict[str, Run]:
+    """A run for each scale of B."""
+    return {f"beta {k}": ends(validation_error=[error]) for k, error in enumerate(errors)}
+
+
+def positive(before, after) -> dict[str, Run]:
+    """Shares of two seeds at the start and after an epoch; 0 between and 0 later."""
+    nothing = np.zeros(len(before))
+    run = course(share_positive=[before, nothing, after, nothing])
+    run.metrics["epoch"] = np.tile([0, 0.5, 1.0, 2.0], len(before))
+    return {"fa": run}
 
 
 def correlated(before, after, other=(0, 0)) -> dict[str, Run]:
@@ -221,15 +250,50 @@ def basin(bad, of) -> dict[str, Run]:
     return {"basin": keeps(weights_1=[-ends, ends])}
 
 
-def varied(mean, cv, seeds) -> Run:
-    """A final tr(B W) of this mean and coefficient of variation."""
-    spread = np.linspace(-1, 1, seeds)
-    return ends(trace_b_w_1=mean * (1 + cv * spread / spread.std(ddof=1)))
+def parabolas(*drifts) -> dict[str, Run]:
+    """Two paths with B = 2, A from 1 to 3, whose 2 B W - A^2 has these shares of 8 as drift."""
+    runs = {}
+    for drift in drifts:
+        a = np.array([1, 2, 3.0])
+        w = (5 + np.array([0, 8 * drift, 0]) + a**2) / 4
+        pair = [np.stack([line, line], axis=1)[..., None] for line in (a, w, 0 * a + 2)]
+        names = ("weights_0", "weights_1", "feedback_1")
+        runs[f"step {len(runs)}"] = keeps(**dict(zip(names, pair, strict=True)))
+    return runs
 
 
-def steadier(ratio) -> dict[str, Run]:
-    """The larger network has this share of the smaller one's coefficient of variation."""
-    return {"large": varied(70, 0.1 * ratio, seeds=3), "small": varied(20, 0.1, seeds=9)}
+def aligned(lowest=1e-13, size=(1, 2, 2, 3)) -> dict[str, Run]:
+    """Two runs: tr(A^T B E) starts at -1 and peaks at 100; in one it is as low as this share of it.
+
+    There |A|^2 takes these values.
+    """
+    good = course(trace_a_b_e=[[-1, -1], [9, 9], [5, 5]], weight_norm_0=[[1, 1], [2, 2], [3, 3]])
+    run = course(trace_a_b_e=[-1, 100, 100 * lowest, 50], weight_norm_0=np.sqrt(size))
+    return {"a": good, "b": run}
+
+
+def varied(cv, seeds, peak_cv=None) -> Run:
+    """NSE falls exponentially, times and peaks of tr(A^T B E) vary by these coefficients."""
+    spread = np.linspace(-1, 1, seeds) / np.linspace(-1, 1, seeds).std(ddof=1)
+    steps = np.arange(0, 200, 10)
+    nse = np.exp(-steps[:, None] / (20 * (1 + cv * spread)))
+    peaks = np.array([[0.1], [1], [0.3]]) * (1 + (peak_cv or cv) * spread)
+    return course(steps=steps, nse=nse, trace_a_b_e=np.resize(peaks, nse.shape))
+
+
+def steadier(ratio, peak=None) -> dict[str, Run]:
+    """The larger network has this share of the smaller one's coefficients of variation."""
+    large = varied(0.01 * ratio, 9, 0.01 * (peak or ratio))
+    return {"large": large, "small": varied(0.01, 9)}
+
+
+def ranked(*angles) -> dict[str, Run]:
+    """Runs with growing omega that end at these mean angles."""
+    runs = {}
+    for k, angle in enumerate(angles):
+        run = ends(angle_to_pbp_1=[angle - 20, angle + 20])
+        runs[f"omega {k}"] = run._replace(config={"model": {"weight_scale": k / 10}})
+    return runs
 
 
 def omegas(*ps) -> dict[str, Run]:
@@ -239,10 +303,39 @@ def omegas(*ps) -> dict[str, Run]:
     return {f"omega {k}": run for k, run in enumerate(runs)}
 
 
-def halved(first, second) -> dict[str, Run]:
-    """A drift that shrinks by these factors when the step halves, and again."""
-    drifts = (1, first, first * second)
-    return {f"step {k}": ends(conserved_1=[drift]) for k, drift in enumerate(drifts)}
+def halved(first, second, last=0.009) -> dict[str, Run]:
+    """A drift that shrinks by these factors when the step halves, and again, to this share."""
+    shares = (last / first / second, last / second, last)
+    runs = [ends(conserved_1=[70 * share], gram_1=[70]) for share in shares]
+    return {f"step {k}": run for k, run in enumerate(runs)}
+
+
+def on_lines(off_w=0.995e-12, off_h=0.995e-12, s_w=0.01, s_h=0.01) -> dict[str, Run]:
+    """W, which is 0 for two steps, and h, for one, on the lines of Lemma 5 but for so much."""
+    columns = {"off_w": [np.nan, np.nan, off_w, 0], "off_h": [np.nan, off_h, 0, 0]}
+    return fa(**columns, s_w=[0, 0, s_w, 1], s_h=[0, 1, s_h, 1])
+
+
+def taught(folder, *products) -> dict[str, Run]:
+    """Seeds of 3-4-2 networks whose first update had a delta with e^T W delta / e^T e = these."""
+    rng, count = np.random.default_rng(1), len(products)
+    x, target, w = (rng.normal(size=(count, *shape)) for shape in ((3,), (2,), (2, 4)))
+    before = 0.3 * rng.normal(size=(count, 4, 3))
+    after = np.empty_like(before)
+    for s, wanted in enumerate(products):
+        h = np.tanh(before[s] @ x[s])
+        delta = wanted * np.linalg.pinv(w[s]) @ (target[s] - w[s] @ h)
+        after[s] = before[s] + 0.01 * np.outer(delta * (1 - h**2), x[s])
+    folder.mkdir()
+    audit = {"0/x": x[:, None], "0/target": target[:, None], "0/W1": w, "0/W0": before}
+    np.savez(folder / "audit.npz", **audit, **{"1/W0": after})
+    return {"pbp": Run(folder, {"optimizer": {"learning_rate": 0.01}}, pd.DataFrame(), {})}
+
+
+def at_minimum(bp=0.002, fa=2.01, nse=0.0101) -> dict[str, Run]:
+    """At the switch updates of these lengths, and before and after it others."""
+    columns = {"gradient_norm": [9, bp, 9], "update_norm": [9, fa, 0], "nse": [1, nse, 0]}
+    return {"bp, then fa": course(phases=[0, 1, 1], **columns)}
 
 
 def audited(folder, *misses) -> dict[str, Run]:
@@ -302,6 +395,7 @@ def jacobians(beside=0.5, miss=0.0, skew=0.0) -> dict[str, Run]:
 # ---- what is judged of them ---------------------------------------------------------------------
 
 MET, CLOSE, NOT_MET = "met", "close", "not met"
+STEADY = 0.5791  # the ratio of coefficients of variation whose bootstrap interval ends at 1
 
 
 def fa(**columns) -> dict[str, Run]:
@@ -366,10 +460,9 @@ CASES = {  # criterion: (what it is, runs[, parameters]), ..
         (NOT_MET, slow(step=19)),
     ],
     "F2.4": [
-        (MET, {"shallow": ends(nse=[0.201]), "bp": ends(nse=[0])}),
-        (NOT_MET, {"shallow": ends(nse=[0.199]), "bp": ends(nse=[0])}),
-        (MET, {"shallow": ends(nse=[0.3]), "bp": ends(nse=[0, 0, 0.00895])}),
-        (NOT_MET, {"shallow": ends(nse=[0.3]), "bp": ends(nse=[0, 0, 0.00905])}),
+        (MET, shallow(0.505, 0.305)),
+        (NOT_MET, shallow(0.495, 0.305)),
+        (NOT_MET, shallow(0.505, 0.295)),
     ],
     "F2.5": [
         (MET, angles(80, 59.9)),
@@ -385,6 +478,25 @@ CASES = {  # criterion: (what it is, runs[, parameters]), ..
         (CLOSE, {"fa": ends(angle_to_bp_1=[0, 9.98])}),
         (CLOSE, {"fa": ends(angle_to_bp_1=[0, 0.01])}),
         (NOT_MET, {"fa": ends(angle_to_bp_1=[0, 0])}),
+    ],
+    "F2.7": [
+        (MET, growing(np=6.05, fa=3)),
+        (CLOSE, growing(np=5.95, fa=3)),
+        (CLOSE, growing(np=3.05, fa=3)),
+        (NOT_MET, growing(np=2.95, fa=3)),
+    ],
+    "F3.12": [
+        (MET, scales(2, 2.49, 2.49, 9, 9)),
+        (CLOSE, scales(2, 2.49, 2.51, 9, 9)),
+        (NOT_MET, scales(2, 2.51, 2.51, 9, 9)),
+    ],
+    "F3.14": [
+        (MET, positive([0.2, 0.42], [0.951, 0.99])),
+        (MET, positive([0.6, 0.79], [0.951, 0.99])),
+        (NOT_MET, positive([0.2, 0.38], [0.951, 0.99])),
+        (NOT_MET, positive([0.6, 0.81], [0.951, 0.99])),
+        (NOT_MET, positive([0.5, 0.5], [0.949, 0.99])),
+        (CLOSE, positive([0.5] * 3, [0.949, 0.99, 0.99])),
     ],
     "F3.5": [
         (MET, later(99, 95)),
@@ -409,12 +521,10 @@ CASES = {  # criterion: (what it is, runs[, parameters]), ..
         (NOT_MET, phased(2, "fresh", fa=0.3, fresh=0.001)),
     ],
     "S5.1": [
-        (MET, smooth([0.3, 0.502], [0.401])),
-        (CLOSE, smooth([0.3, 0.498], [0.401])),
-        (CLOSE, smooth([0.401], [0.399])),
-        (CLOSE, smooth([0.201], [0.6])),
-        (NOT_MET, smooth([0.199], [0.6])),
-        (NOT_MET, smooth([0.6], [0.199])),
+        (MET, smooth([0.3, 0.5], [0.305, 0.3])),
+        (CLOSE, smooth([0.3, 0.5], [0.295, 0.3])),
+        (CLOSE, smooth([0.3, 0.3], [0.3, -0.09])),
+        (NOT_MET, smooth([0.3, 0.3], [0.3, -0.11])),
     ],
     "S7.1": [
         (MET, shares(5, 10)),
@@ -489,12 +599,43 @@ CASES = {  # criterion: (what it is, runs[, parameters]), ..
         (MET, within(2, first=1, last=0.99)),
         (NOT_MET, within(2, first=1, last=1.01)),
     ],
-    "S12.1": [(MET, steadier(0.995)), (CLOSE, steadier(1.095)), (NOT_MET, steadier(1.105))],
+    "S10.3": [
+        (MET, parabolas(0.0398, 0.0199, 0.00995)),
+        (NOT_MET, parabolas(0.0402, 0.0201, 0.01005)),
+        (MET, parabolas(0.02 / 0.9, 0.01, 0.00455)),
+        (NOT_MET, parabolas(0.02 / 0.9, 0.01, 0.00445)),
+        (MET, parabolas(0.01 / 0.545, 0.01, 0.005)),
+        (NOT_MET, parabolas(0.01 / 0.555, 0.01, 0.005)),
+    ],
+    "S11.4": [
+        (MET, aligned()),
+        (MET, aligned(lowest=-0.995e-12)),
+        (CLOSE, aligned(lowest=-1.005e-12)),
+        (MET, aligned(size=(1, 3, 3 - 2.9e-12, 3))),
+        (CLOSE, aligned(size=(1, 3, 3 - 3.1e-12, 3))),
+        (CLOSE, aligned(size=(1, 1, 1, 1))),
+        (NOT_MET, {"a": aligned(lowest=-1.005e-12)["b"]}),
+    ],
+    "S12.1": [
+        (MET, steadier(0.995 * STEADY)),
+        (CLOSE, steadier(1.005 * STEADY)),
+        (CLOSE, steadier(0.9 * STEADY, peak=1.005 * STEADY)),
+        (CLOSE, steadier(0.995)),
+        (NOT_MET, steadier(1.005)),
+        (NOT_MET, steadier(0.5, peak=1.005)),
+    ],
     "S13.1": [
         (MET, omegas(0.001, 0.00995, 0.001)),
         (CLOSE, omegas(0.001, 0.01005, 0.001)),
         (CLOSE, omegas(0.495, 0.495, 0.495)),
         (NOT_MET, omegas(0.505, 0.505, 0.505)),
+    ],
+    "S13.2": [
+        (MET, ranked(1, 2, 3, 4, 5, 6, 7, 8, 9)),
+        (MET, ranked(2, 1, 4, 3, 6, 5, 8, 7, 9)),  # rho 0.933
+        (CLOSE, ranked(4, 2, 1, 3, 5, 6, 7, 8, 9)),  # 0.883
+        (CLOSE, ranked(5, 2, 3, 4, 9, 6, 7, 8, 1)),
+        (NOT_MET, ranked(9, 8, 7, 6, 5, 4, 3, 2, 1)),
     ],
     "S14.1": [
         (MET, switched()),
@@ -511,11 +652,25 @@ CASES = {  # criterion: (what it is, runs[, parameters]), ..
         (NOT_MET, halved(0.4498, 0.5)),
         (NOT_MET, halved(0.5, 0.5502)),
         (NOT_MET, halved(0.5, 0.4498)),
+        (MET, halved(0.5, 0.5, last=0.00995)),
+        (NOT_MET, halved(0.5, 0.5, last=0.01005)),
     ],
     "T1.2": [(MET, {"fa": ends(nse=[0.995e-6])}), (NOT_MET, {"fa": ends(nse=[1.005e-6])})],
     "T2.1": [
         (MET, fa(angle_to_pbp_1=[np.nan, 0.995e-3, 0])),
         (NOT_MET, fa(angle_to_pbp_1=[np.nan, 1.005e-3, 0])),
+    ],
+    "T2.2": [
+        (MET, on_lines()),
+        (NOT_MET, on_lines(off_w=1.005e-12)),
+        (NOT_MET, on_lines(off_h=1.005e-12)),
+        (NOT_MET, on_lines(s_w=-0.01)),
+        (NOT_MET, on_lines(s_h=-0.01)),
+    ],
+    "T3.2": lambda folder: [
+        (MET, taught(folder / "a", 1, 0.01, 1)),
+        (CLOSE, taught(folder / "b", 1, -0.01, 1)),
+        (NOT_MET, taught(folder / "c", -1, -0.01)),
     ],
     "T3.1": lambda folder: [
         (MET, audited(folder / "a", 0.1, 0.0549, 0.0549 * 0.451)),
@@ -532,6 +687,11 @@ CASES = {  # criterion: (what it is, runs[, parameters]), ..
         (NOT_MET, jacobians(miss=-1.005e-6)),
         (MET, jacobians(skew=0.995e-6)),
         (NOT_MET, jacobians(skew=1.005e-6)),
+    ],
+    "T4.2": [
+        (MET, at_minimum()),
+        (NOT_MET, at_minimum(fa=1.99)),
+        (NOT_MET, at_minimum(nse=0.0099)),
     ],
 }
 

@@ -90,6 +90,9 @@ MISTAKES += [  # what nobody types; the culprit is enough
     (["runs", "results=[1]"], "results=[1]", "results=DIR"),
     (["data", "names=5"], "names=5", ""),
     (["data", "names=[5]"], "5", "mnist"),
+    (["rule.feedback_scale=inf"], "rule.feedback_scale=inf", "finite numbers"),
+    (["fetch=maybe"], "fetch=maybe", "true or false"),
+    (["plot", "outputs=a"], "no key is called outputs", "results"),
     (["data", "mnist", "data_dir=[1]"], "data_dir=[1]", "data_dir=DIR"),
 ]
 OF_ALL_SORTS = (  # Hydra's errors, a check's, argparse's, those of training and of subcommands

@@ -24,6 +24,7 @@ from fa_cli import figures
 from fa_cli.errors import UserError
 from fa_cli.figures import FIGURES, Missing, save
 from fa_cli.figures.drawing import looks
+from fa_cli.figures.figS10 import bad_edge
 from fa_cli.figures.found import by_rule
 from fa_cli.registry import import_all
 from fa_cli.results.formats import INDEX
@@ -55,6 +56,7 @@ SWEEPS = {  # name: (tiny commands, figures drawn from what they make)
         ["fig3", "figS5"],
     ),
     "fig3d": ([["+sweep=fig3d", *SHORT]], ["fig3d"]),
+    "fig3d_narrow": ([["+sweep=fig3d_narrow", *SHORT]], ["fig3d_narrow"]),
     "fig4": ([["-m", "rule=fa,bp", *SPIKING]], ["fig4"]),
     "fig5": (
         [
@@ -147,6 +149,7 @@ def rename(folder, rule: str) -> None:
     config = yaml.safe_load((folder / "config.yaml").read_text())
     config["rule"]["name"] = rule
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    (folder / "manifest.json").unlink(missing_ok=True)  # which would tell that it was changed
 
 
 # ---- what is drawn is what was measured ----------------------------------------------------------
@@ -191,12 +194,15 @@ def test_fig2(made):
 def test_fig3(made):
     """Test errors of three rules; the angle of FA, which is none of backprop's or shallow's."""
     results = made("fig3")
-    left, right = FIGURES["fig3"](results).axes
+    left, right, deep, fitting = FIGURES["fig3"](results).axes
+    assert deep.patches and "+sweep=fig3d" in fitting.texts[0].get_text()
     for rule in ("bp", "fa", "shallow"):
         run = run_of(results, "fig3_mnist", rule)
         shows(curve(left, RULES[rule].label), mean(run, "test_error", "epoch"))
     shows(right.lines[0], mean(run_of(results, "fig3_mnist"), "angle_to_bp_1", "epoch"))
     assert len(right.containers) == 1
+    ends = [text.get_text() for text in left.texts if text.get_text().endswith("%")]
+    assert len(ends) == 3
 
 
 def test_fig3d(made):
@@ -272,7 +278,7 @@ def test_fig_s5(made):
     ):
         fields = run_of(results, experiment).arrays[f"receptive_fields_{key}"]
         picture = panels[title].images[0].get_array()
-        np.testing.assert_array_equal(picture[9:17, 9:17].ravel(), fields[4])
+        np.testing.assert_array_equal(picture[9:17, 9:17].ravel(), fields[0, 4])
 
 
 def test_fig_s6(made):
@@ -346,14 +352,30 @@ def test_fig_s9(made):
 
 
 def test_fig_s10(made):
-    """The path of the start that is nearest to 0."""
+    """The path of the start that is nearest to 0, and the starts that ended at W < 0."""
     results = made("figS10")
-    (axes,) = FIGURES["figS10"](results).axes
+    _, axes = FIGURES["figS10"](results).axes
     a, w = (run_of(results, "figS10_near").arrays[f"weights_{l}"][..., 0] for l in (0, 1))
     nearest = np.hypot(a[0], w[0]).argmin()
     shows(curve(axes, "from near 0"), pd.Series(w[:, nearest], a[:, nearest]))
     ends = run_of(results, "figS10_basin").arrays["weights_1"][-1]
-    assert len(axes.collections[0].get_offsets()) == (ends < 0).sum()
+    (dots,) = [shown for shown in axes.collections if "trained" in shown.get_label()]
+    assert len(dots.get_offsets()) == (ends < 0).sum()
+
+
+@pytest.mark.quick
+def test_the_edge_of_the_bad_starts():
+    """What it says of a grid of starts, but for those on it, is where their flow ends.
+
+    Forward Euler on dA/dt = 1 - W A, dW/dt = (1 - W A) A.
+    """
+    a, w = np.meshgrid(*2 * [np.linspace(-2.45, 2.45, 50)])
+    predicted = (a < 0) & (w < bad_edge(a))
+    clear = (a > 0) | (abs(w - bad_edge(a)) > 0.1)
+    for _ in range(4000):
+        e = 1 - w * a
+        a, w = a + 0.005 * e, w + 0.005 * e * a
+    assert ((w < 0) == predicted)[clear].all() and 100 < predicted.sum() < 500
 
 
 @pytest.mark.parametrize(("name", "experiment"), [("figS11", "figS11_often"), ("figS12", "figS12")])
@@ -369,8 +391,17 @@ def test_fig_s11_and_s12(made, name, experiment):
         assert len(axes.lines) == 2
 
 
+def test_the_backgrounds_of_fig_s11(made):
+    """They are in the legend, and the arrow points at the second turn of A."""
+    drawing = FIGURES["figS11"](made("figS11"))
+    assert {"A learns", "W learns", "A and W learn"} <= texts(drawing)
+    (arrow,) = [text for text in drawing.axes[7].texts if "again" in text.get_text()]
+    assert arrow.xy[0] == 125
+    assert "A learns" not in texts(FIGURES["figS12"](made("figS12")))
+
+
 def test_fig_s13(made):
-    """Nine ranges of initial weights, from small to large, in three panels."""
+    """Nine ranges of initial weights, from small to large, in three panels; some coincide."""
     results = made("figS13")
     panels = FIGURES["figS13"](results).axes
     labels = [line.get_label() for line in panels[0].lines]
@@ -379,6 +410,7 @@ def test_fig_s13(made):
         for label in labels:
             (folder,) = (results / "figS13").glob(f"*,model.weight_scale={label},*")
             shows(curve(axes, label), mean(load_run(folder), column))
+    assert any("0.0001, 0.001" in text and "coincide" in text for text in texts(panels[2].figure))
 
 
 def test_fig_s14(made):

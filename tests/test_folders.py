@@ -50,3 +50,15 @@ def test_a_study_finds_its_folder(tmp_path):
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     succeed(run_command(tmp_path, "+sweep=tune_fa", "hydra.sweeper.n_trials=1", "epochs=1"))
     assert (tmp_path / "outputs" / "tune_fa.db").exists()
+
+
+@pytest.mark.parametrize("name", ["arrays.npz", "config.yaml", "summary.csv", "failed.npz"])
+def test_anothers_files_are_left_alone(here, tmp_path, name):
+    """A folder that is no run's, with files that a run would write over: named, and untouched."""
+    (tmp_path / name).write_text("keep")
+    done = here("hydra.run.dir=.", "steps=5", "seeds=1")
+    if name == "failed.npz":  # no run writes it
+        succeed(done)
+    else:
+        told(done, f"holds {name}, which is no run's", "hydra.run.dir=DIR")
+    assert (tmp_path / name).read_text() == "keep"

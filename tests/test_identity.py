@@ -66,6 +66,7 @@ def test_a_run_that_an_earlier_version_named_is_found(fa_run, tmp_path):
         del config[gone]
     del config["model"]["name"], config["model"]["layers"]
     (old / "config.yaml").write_text(yaml.safe_dump(config))
+    (old / "manifest.json").unlink()  # which then said nothing of files
     assert "finished before" in succeed(fa_run(*words))
     assert [path.parent for path in tmp_path.rglob("done")] == [old]
     assert [path.name for path in old.parent.iterdir()] == [old.name]
@@ -85,7 +86,9 @@ def finished(tmp_path_factory):
 
 
 @quick
-@pytest.mark.parametrize("name", ["metrics.csv", "summary.csv", "arrays.npz", "audit.npz"])
+@pytest.mark.parametrize(
+    "name", ["metrics.csv", "summary.csv", "arrays.npz", "audit.npz", "config.yaml"]
+)
 def test_a_number_that_was_changed_is_noticed(finished, name):
     """Cut, or with another digit: named in one line, and listed as damaged."""
     path = finished / name
@@ -155,3 +158,24 @@ def test_every_registry_watches_its_names():
     with pytest.raises(UserError, match="toy 'a' is defined twice"):
         parts.add("a", 3, load_run)
     assert parts["a"] == 2
+
+
+def test_a_module_beside_a_rule_belongs_to_it(fa_run, tmp_path):
+    """What the rule imports from its own folder, edited, makes another run."""
+    (tmp_path / "gains.py").write_text("GAIN = 1.0\n")
+    (tmp_path / "own.py").write_text(
+        "from gains import GAIN\n"
+        "from fa_cli.rules import downward, layer_by_layer, rule\n"
+        "@rule('own', feedback=layer_by_layer)\n"
+        "def own(net, s):\n"
+        "    back = lambda l, d: GAIN * net.back(l, net.feedback[l], d[l + 1])\n"
+        "    return downward(net, s, back)\n"
+    )
+    (tmp_path / "rule").mkdir()
+    (tmp_path / "rule" / "own.yaml").write_text("name: own\n")
+    words = ["--config-dir", ".", "rule=own", "steps=20", "seeds=1"]
+    outside = {"FA_RULES": "own.py", "PYTHONPATH": str(tmp_path)}
+    assert "trained in" in succeed(fa_run(*words, **outside))
+    assert "finished before" in succeed(fa_run(*words, **outside))
+    (tmp_path / "gains.py").write_text("GAIN = 5.0\n")
+    told(fa_run(*words, **outside), "sources.gains.py was ", "resume=false")

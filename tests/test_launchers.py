@@ -157,6 +157,16 @@ def study_in(folder: Path):
     return optuna.load_study(study_name="tune_fa", storage=storage)
 
 
+@pytest.mark.parametrize("word", ["hydra.sweeper.n_trials=1", "hydra.sweeper.storage=nope"])
+def test_a_study_that_cannot_be_used(tmp_path, word):
+    """A damaged database, or none: one line from the sweep and from the figure."""
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs" / "tune_fa.db").write_text("junk")
+    told(run_command(tmp_path, "+sweep=tune_fa", word), "the study cannot be used")
+    told(run_command(tmp_path, "plot", "figure=study"), "tune_fa.db is no database of studies")
+
+
 def test_a_trial_that_is_interrupted_goes_on(tmp_path):
     """The same command queues it again, with its parameters: its run is finished, no trial lost."""
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.quick
 KINDS = sorted(LAYERS)
 BACKEND = NumpyBackend("float64")
 GRID = Grid(channels=2, height=5, width=4, field=3)
+EXACT = sorted(name for name, unit in ACTIVATIONS.items() if unit.exact)
 
 
 def arrays(layer, seed=0, seeds=2, count=3):
@@ -136,7 +137,7 @@ def test_convolution_is_scipys():
 
 
 @pytest.mark.parametrize("biases", [True, False])
-@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+@pytest.mark.parametrize("activation", EXACT)
 @pytest.mark.parametrize("kind", KINDS)
 def test_backprop_is_the_downhill_gradient_of_the_loss(kind, activation, biases):
     """Along random directions backprop's update is minus the difference of the loss, to 1e-7."""
@@ -145,7 +146,7 @@ def test_backprop_is_the_downhill_gradient_of_the_loss(kind, activation, biases)
 
 
 @pytest.mark.parametrize("sizes", [(5, 3), (5, 4, 3), (5, 4, 6, 4, 3)])
-@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+@pytest.mark.parametrize("activation", EXACT)
 def test_backprop_at_any_depth(activation, sizes):
     """The same for dense networks of one, two and four layers of weights."""
     check_gradient(network(sizes, "bp", hidden=activation, output=activation))

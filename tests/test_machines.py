@@ -9,7 +9,7 @@ import sys
 
 import pandas as pd
 import pytest
-from helpers import run_command, succeed
+from helpers import FA_RUN, run_command, succeed, told
 
 from fa_cli import backend, experiment
 from fa_cli.results import files
@@ -92,8 +92,28 @@ def test_a_file_system_without_locks(tmp_path, no_locks, capsys):
         assert holder.exists()
 
 
+@pytest.mark.parametrize("name", ["scipy", "matplotlib"])
+def test_a_library_that_does_not_work(tmp_path, name):
+    """One line names it, and says what to do."""
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "__init__.py").write_text("raise ImportError('broken')")
+    words = {"scipy": ["steps=5"], "matplotlib": ["plot", "figure=fig1"]}[name]
+    (tmp_path / "outputs").mkdir()
+    told(run_command(tmp_path, *words, PYTHONPATH=str(tmp_path)), "broken", "install it again")
+
+
 @pytest.mark.quick
 def test_a_package_without_metadata():
     """The manifest does without its version."""
     assert experiment.version_of("no-such-package-of-fa-run") is None
     assert experiment.version_of("numpy")
+
+
+@pytest.mark.parametrize("words", [[FA_RUN, "rule=fa"], [sys.executable, "-c", "import fa_cli"]])
+def test_windows_is_told_where_to_go(tmp_path, words):
+    """The command and `import fa_cli` end with one line, before anything that fails there."""
+    fake = "import os, sys; os.name, sys.modules['fcntl'] = 'nt', None"
+    (tmp_path / "sitecustomize.py").write_text(fake)
+    windows = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(words, cwd=tmp_path, env=windows, capture_output=True, text=True)
+    told(done, "Windows is not supported", "`wsl --install`")

@@ -237,3 +237,16 @@ def test_the_probe_is_measured_without_a_trace():
     for array, old in zip(v.net.parameters().values(), before, strict=True):
         np.testing.assert_array_equal(array, old)
     assert batch(v.net).error.shape == (2, 6, 3)
+
+
+def test_share_positive():
+    """Of the probe's examples those with e^T W B e > 0, counted one by one; all where B = W^T."""
+    seen = view()
+    l = seen.net.depth - 1
+    e, w, b = seen.signals.error, seen.net.weights[l], seen.net.feedback[l]
+    counted = [np.mean([y @ w[s] @ b[s] @ y > 0 for y in e[s]]) for s in (0, 1)]
+    np.testing.assert_allclose(measured("share_positive", seen)["share_positive"], counted)
+    assert 0 < np.mean(counted) < 1
+    b[...] = w.swapaxes(1, 2)
+    assert (measured("share_positive", seen)["share_positive"] == 1).all()
+    assert measured("share_positive", view("bp")) == {}

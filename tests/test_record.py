@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from helpers import succeed
 
 from fa_cli.errors import UserError
 from fa_cli.results import identity as identities
@@ -275,3 +276,10 @@ def test_a_manifest_that_is_none(tmp_path, content):
     with pytest.raises(UserError, match="bad is damaged"):
         load_run(tmp_path / "fig2" / "bad")
     assert collect(tmp_path).table["status"].tolist() == ["damaged", "done"]
+
+
+def test_rows_in_the_first_stretch(here, tmp_path):
+    """`record.early=3`: three rows more, evenly spaced, before the first one; no others."""
+    succeed(here("steps=100", "seeds=1", "record.every=40", "record.early=3"))
+    (path,) = tmp_path.rglob("metrics.csv")
+    assert pd.read_csv(path)["step"].tolist() == [0, 10, 20, 30, 40, 80, 100]

@@ -155,12 +155,15 @@ WRONG = {  # what a rule returns: what is told
     "{net.depth: signals.error, 1: signals.error}": "sends layer 1 a signal of shape (2, 100, 10)",
     "{net.depth: signals.error, 7: signals.error}": "sends a signal to layer 7: there is none",
     "{net.depth: signals.error[0]}": "sends layer 2 a signal of shape (100, 10)",
+    "{net.depth: 1j * signals.error}": "sends layer 2 a signal of complex128",
+    "1 / 0": "wrong.py, line 5, fails (ZeroDivisionError: division by zero): mend it",
+    "exit(0)": "wrong.py, line 5, ends the process: take that out of it",
 }
 
 
 @pytest.mark.parametrize("returned", WRONG)
-def test_signals_that_do_not_fit_are_told(here, tmp_path, returned):
-    """Rule, layer and shape, in one line, before the first update."""
+def test_what_a_rule_does_wrong_is_told(here, tmp_path, returned):
+    """Rule, layer and shape, or the file and its line, before the first update."""
     (tmp_path / "rule").mkdir()
     (tmp_path / "rule" / "wrong.yaml").write_text("name: wrong\n")
     (tmp_path / "wrong.py").write_text(
@@ -170,7 +173,7 @@ def test_signals_that_do_not_fit_are_told(here, tmp_path, returned):
     )
     words = ["--config-dir", str(tmp_path), "rule=wrong", "steps=10", "seeds=2"]
     try:
-        told(here(*words, FA_RULES=str(tmp_path / "wrong.py")), "rule=wrong", WRONG[returned])
+        told(here(*words, FA_RULES=str(tmp_path / "wrong.py")), WRONG[returned])
     finally:
         RULES.pop("wrong", None)
 
@@ -187,6 +190,20 @@ def test_one_feedback_for_all_seeds():
         np.testing.assert_array_equal(shared[l][1], theirs[l][1])
         np.testing.assert_array_equal(own.weights[l], fixed.weights[l])
         assert not np.array_equal(theirs[l][0], theirs[l][1])
+
+
+def test_modulatory_neurons_that_drive_many_units(here):
+    """Supp. Fig. 3: `rule.feedback_neurons` rows of B, each for as many hidden units."""
+    net = network([6, 8, 3], rule="bp", seeds=[0, 1])
+    config = RuleConfig(name="fa", feedback_scale=0.5, feedback_neurons=2)
+    b = add_feedback(net, config, layer_by_layer(net.layers), False)[1]
+    assert b.shape == (2, 8, 3)
+    for k in (0, 4):
+        np.testing.assert_array_equal(b[:, k : k + 4], b[:, k : k + 1].repeat(4, axis=1))
+    assert not np.array_equal(b[:, 0], b[:, 4])
+    told(
+        here("rule.feedback_neurons=3", "steps=1"), "rule.feedback_neurons=3: layer 1 has 20 units"
+    )
 
 
 def test_no_feedback_is_said(here):

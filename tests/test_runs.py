@@ -217,6 +217,8 @@ def test_curves_for_tensorboard(swept, tmp_path):
     words = [f"results={swept}/outputs", "format=tensorboard", f"file={tmp_path}/logs"]
     for _ in range(2):
         assert "of 4 runs" in succeed(run_here(tmp_path, "export", *words))
+    inside = succeed(run_here(swept, "export", "format=tensorboard", "file=outputs"))
+    assert "of 4 runs" in inside and len(list(swept.rglob("done"))) == 4  # results stay
     metrics = fa_cli.load(swept / "outputs").metrics
     run, rows = next(iter(metrics.groupby("run")))
     log = EventAccumulator(str(tmp_path / "logs" / "linear" / run)).Reload()
@@ -230,6 +232,8 @@ def test_curves_for_tensorboard(swept, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["file=[a]"], "file=['a']: expected the name of a file"),
+        (["file=x.parquet"], "type format=parquet"),
         (["format=xls"], "choose from: csv, parquet, tensorboard"),
         (["results=."], "no finished run"),
     ],

@@ -20,6 +20,7 @@ from fa_cli.randomness import generator
 from fa_cli.results.reading import Run
 from fa_cli.rules import RULES
 from fa_cli.schema import ModelConfig, OptimizerConfig, RuleConfig, RunConfig
+from fa_cli.signals import ALL
 from fa_cli.train import Phase, learn
 
 quick = pytest.mark.quick
@@ -66,7 +67,7 @@ class Images:
         classes = np.stack([rng.integers(self.classes, size=STREAMS) for rng in rngs])
         return x, np.eye(self.classes)[classes]
 
-    def batch(self, step, steps=1, seeds=slice(None)):
+    def batch(self, step, steps=1, seeds=ALL):
         """As of a dataset."""
         return Batch(*(self.backend.to_device(array[seeds]) for array in self.arrays(step)))
 

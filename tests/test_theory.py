@@ -96,7 +96,7 @@ def test_the_expected_update_is_deterministic_dynamics():
 
 
 def test_traces_and_the_conserved_matrix():
-    """tr(B W), tr(A^T B E) with E = T - W A, and the norm of B W + W^T B^T - A A^T."""
+    """tr(B W), tr(A^T B E) with E = T - W A, the norms of B W + W^T B^T - A A^T and of A A^T."""
     data = task("linear_expected", 6, 3, batch_size=6, target_scale=1.0)
     net = network((6, 4, 3), "fa", hidden="linear", biases=False)
     traces, conserved = (METRICS[name](view(net, data)) for name in ("traces", "conserved"))
@@ -107,6 +107,7 @@ def test_traces_and_the_conserved_matrix():
         assert traces["trace_a_b_e"][s] == pytest.approx(np.trace(a.T @ b @ error))
         kept = np.linalg.norm(b @ w + w.T @ b.T - a @ a.T)
         assert conserved["conserved_1"][s] == pytest.approx(kept)
+        assert conserved["gram_1"][s] == pytest.approx(np.linalg.norm(a @ a.T))
 
 
 def test_the_three_neurons_follow_parabolas():
@@ -150,6 +151,45 @@ def test_the_jacobian_of_backprop_is_a_hessian():
         values.append(loss())
     second = (values[0] - 2 * values[2] + values[1]) / h**2
     np.testing.assert_allclose(bp[:, 0, 0], -second, rtol=1e-5)
+
+
+def test_the_norm_of_an_update():
+    """It is what an update at eta = 1 adds to all parameters, by the rule and by backprop.
+
+    A rule that leaves a layer out changes nothing there.
+    """
+    data = task("linear_expected", 6, 3, batch_size=6, target_scale=1.0)
+    for rule in ("fa", "shallow"):
+        net = network((6, 4, 3), "fa", hidden="tanh")
+        found = METRICS["update_norm"](view(net, data, rule))
+        for name, by in (("update_norm", rule), ("gradient_norm", "bp")):
+            copy = network((6, 4, 3), "fa", hidden="tanh")
+            signals = copy.observe(*data.probe[:2])
+            update(copy, signals, deltas(by, copy, signals), 1.0)
+            for s in range(2):
+                pairs = zip(copy.parameters().values(), net.parameters().values(), strict=True)
+                changes = [(now[s] - before[s]).ravel() for now, before in pairs]
+                assert found[name][s] == pytest.approx(np.linalg.norm(np.concatenate(changes)))
+
+
+def test_the_lines_of_lemma_5():
+    """h = s_h B y* and W = s_w y* (B y*)^T, and by how much of their lengths they are off it."""
+    data = task("one_example", 6, 3, batch_size=1)
+    net = network((6, 4, 3), "fa", hidden="linear", biases=False)
+    found = METRICS["lemma_5"](view(net, data))
+    for s in range(2):
+        y, w = data.probe.target[s, 0], net.weights[1][s]
+        by, h = net.feedback[1][s] @ y, net.weights[0][s] @ data.probe.x[s, 0]
+        for name, values, line in (("h", h, by), ("w", w, np.outer(y, by))):
+            scale = (values * line).sum() / (line**2).sum()
+            off = np.linalg.norm(values - scale * line) / np.linalg.norm(values)
+            assert found[f"s_{name}"][s] == pytest.approx(scale)
+            assert found[f"off_{name}"][s] == pytest.approx(off)
+        net.weights[1][s] = 3 * np.outer(y, by)
+    found = METRICS["lemma_5"](view(net, data))
+    np.testing.assert_allclose(found["s_w"], 3)
+    np.testing.assert_allclose(found["off_w"], 0, atol=1e-14)
+    assert METRICS["lemma_5"](view(net, task("linear", 6, 3, target_scale=1.0))) == {}
 
 
 def test_weights_are_kept_as_they_are_at_the_time():

@@ -2,8 +2,8 @@
 
 There Python would take most of the time. The same updates as the plain loop, which defines them,
 but for the order of sums: each core takes some of the seeds, one after the other, through all steps
-of a stretch. It takes what is plain: a rate network of dense layers without absent synapses or
-momentum, and a rule whose `path` says all of it. Whatever is new is not plain until it says so.
+of a stretch. It takes what is plain: a rate network of dense layers without momentum, and a rule
+whose `path` says all of it. Whatever is new is not plain until it says so.
 `backend.compiled=false` switches it off.
 """
 
@@ -31,7 +31,7 @@ FEW_EXAMPLES = 20  # in a batch, above which BLAS is faster
 LONG = 5000  # steps of a phase from which Numba is worth its import
 SHORT = 10  # steps between two measurements below which the plain loop is as fast
 
-NUMBERED = ("linear", "logistic", "tanh", "relu", "piecewise_linear")  # as in kernel.py
+NUMBERED = ("linear", "logistic", "tanh", "relu", "piecewise_linear", "logistic_boxcar")
 UNITS = [ACTIVATIONS[name] for name in NUMBERED]
 THROUGH = ("W^T", "B", None)  # what a path may lead through
 
@@ -84,7 +84,8 @@ def learn(
         back = wide_feedback(some, path, weights)
         kernel.learn(
             *(np.ascontiguousarray(array) for array in (batch.x, batch.target)),
-            *(weights, biases, net.biases is not None),
+            *(weights, *wide_masks(some, weights)),
+            *(biases, net.biases is not None),
             *(back, path.through != "B", direct, passed),
             *(units, np.array(learns), rates, keeps),
         )
@@ -96,6 +97,15 @@ def learn(
     cores = min(net.backend.threads, len(net.seeds))
     bounds = [round(k * len(net.seeds) / cores) for k in range(cores + 1)]
     net.backend.map(learn_part, [slice(*pair) for pair in pairwise(bounds)])
+
+
+def wide_masks(net: Network, weights: Sequence[Array]) -> tuple[tuple[Array, ...], Array]:
+    """Masks of W_l widened, and which layers have one; the weights themselves where none is."""
+    sparse = np.array([f"W{l}" in net.masks for l in range(net.depth)])
+    masks = list(weights)
+    for l in np.flatnonzero(sparse):
+        masks[l] = widened(transpose(net.masks[f"W{l}"]))
+    return tuple(masks), sparse
 
 
 def wide_biases(net: Network, weights: Sequence[Array]) -> tuple[Array, ...]:

@@ -10,7 +10,7 @@ from math import factorial
 import numpy as np
 from numba import njit
 
-LINEAR, LOGISTIC, TANH, RELU, PIECEWISE_LINEAR = range(5)
+LINEAR, LOGISTIC, TANH, RELU, PIECEWISE_LINEAR, LOGISTIC_BOXCAR = range(6)
 FAST = {
     "nogil": True,
     "cache": True,
@@ -67,7 +67,7 @@ def forward(h, weights, scale, biases, kind, out) -> None:
             if factor != 0:
                 for j in range(outputs):
                     out[n, j] += factor * weights[i, j]
-        if kind == LOGISTIC:
+        if kind in (LOGISTIC, LOGISTIC_BOXCAR):
             for j in range(outputs):
                 out[n, j] = logistic(out[n, j])
         elif kind == TANH:
@@ -94,6 +94,9 @@ def times_slope(delta, kind, h, width, out) -> None:
                 slope = h.dtype.type(1 if h[n, j] > 0 else 0)
             elif kind == PIECEWISE_LINEAR:
                 slope = h.dtype.type(1 if h[n, j] > 0 else 1 / 20)
+            elif kind == LOGISTIC_BOXCAR:
+                high = h[n, j] * (1 - h[n, j]) > 1 / 8
+                slope = h.dtype.type(1 / 4 if high else 1 / 40)
             else:
                 slope = h.dtype.type(1)
             out[n, j] = delta[n, j] * slope
@@ -121,6 +124,14 @@ def add(weights, d, h, rate) -> None:
             if factor != 0:
                 for j in range(outputs):
                     weights[i, j] += factor * d[n, j]
+
+
+@njit(**FAST)
+def prune(weights, mask) -> None:
+    """Let absent synapses be absent again."""
+    for i in range(weights.shape[0]):
+        for j in range(weights.shape[1]):
+            weights[i, j] *= mask[i, j]
 
 
 @njit(**FAST)
@@ -161,6 +172,8 @@ def learn(
     x,
     target,
     weights,
+    masks,
+    sparse,
     biases,
     biased,
     back,
@@ -175,7 +188,8 @@ def learn(
     """All steps of all seeds, in place.
 
     x, target: (S or 1, T N, n), the batches of T steps one after the other. weights: (S, n_l,
-    n_{l+1}), each W_l transposed. back: for each hidden layer the matrices (S, n_l, ...) that carry
+    n_{l+1}), each W_l transposed. masks: the same, 0 where a synapse is absent, of the layers that
+    `sparse` names. back: for each hidden layer the matrices (S, n_l, ...) that carry
     the signal to it; `transposed` where they are W_l^T itself; `direct` from the output; `passed`
     with phi'. units: the kind of each layer above. learns: for each W_l. rates, keeps: (T,), eta
     and the factor by which weights decay. Rows of weights, biases and back may end in zeros, which
@@ -211,6 +225,8 @@ def learn(
                 if learns[l]:
                     scale[l] *= keeps[t]
                     add(weights[l][s], d[l + 1], h[l], rates[t] / scale[l])
+                    if sparse[l]:
+                        prune(weights[l][s], masks[l][s])
                     if biased:
                         add_bias(biases[l][s], d[l + 1], rates[t])
         for l in range(depth):

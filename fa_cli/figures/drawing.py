@@ -21,6 +21,7 @@ EXAMPLES = "Number of examples"
 ANGLE = "angle_to_bp_1"
 NO_ANGLE = ("W^T", "L", None)  # paths: backprop itself, a scalar, no signal at all
 COLUMN, ROW = 2.3, 0.17  # of a legend under a figure; inches
+CHANCE, LINE = 90, 0.22  # percent of ten classes; a line of small text on a logarithmic axis
 PERCENT = [1, 2, 5, 10, 20, 50, 100]
 
 
@@ -107,13 +108,25 @@ def learning_curves(
     own: Mapping[tuple[str, str], Look],
     inside: int = 6,
 ) -> Figure:
-    """One panel with the NSE of several experiments, its legend in it up to `inside` entries.
+    """A figure of one panel, its legend in it up to `inside` entries."""
+    drawing, axes = panels((4.2, 3))
+    draw_learning_curves(axes, results, experiments, own)
+    legend(axes, inside, fontsize=7)
+    return drawing
+
+
+def draw_learning_curves(
+    axes: Axes,
+    results: Path,
+    experiments: Mapping[str, tuple[str, str]],
+    own: Mapping[tuple[str, str], Look],
+) -> None:
+    """The NSE of several experiments, geometric mean and one s.d. over seeds.
 
     `experiments` maps each to what it adds to a rule's label, and its line; `own` maps an
     (experiment, rule) to the look that it has in the paper. Raises Missing for an experiment
     without runs.
     """
-    drawing, axes = panels((4.2, 3))
     found = {}
     for experiment in experiments:
         for rule, run in by_rule(find_runs(results, experiment)).items():
@@ -126,21 +139,34 @@ def learning_curves(
             look = Look(shown[rule].label + added, shown[rule].colour, line)
             log_band(axes, found[key], own.get(key, look))
     nse_axes(axes)
-    legend(axes, inside, fontsize=7)
-    return drawing
 
 
 def error_curves(axes: Axes, runs: Mapping[str, Run]) -> None:
-    """The error on the test set, mean and one s.d. over seeds, for each rule."""
+    """The error on the test set, mean and one s.d. over seeds, for each rule.
+
+    Chance is dotted; where a curve ends, its error is written.
+    """
     shown = looks(runs)
+    axes.axhline(CHANCE, color="0.7", linestyle=":", linewidth=1)
     for rule, run in runs.items():
         error = curves(run, "test_error", across="epoch")
         middle, spread = error.mean(axis=1), error.std(axis=1).fillna(0)
         band(axes, shown[rule], error.index, middle, middle - spread, middle + spread)
+        end_label(axes, error.index[-1], middle.iloc[-1], shown[rule].colour)
     axes.set(yscale="log", xlabel=EPOCHS, ylabel="Error on test set (%)")
     axes.set(xlim=(0, None), ylim=(1, 100))
     axes.set_yticks(PERCENT, labels=map(str, PERCENT))
     axes.minorticks_off()
+
+
+def end_label(axes: Axes, x: float, error: float, colour: str) -> None:
+    """What a curve ends with, beside it; levels that others have taken are left free."""
+    taken = [text.get_position()[1] for text in axes.texts]
+    place = error
+    while any(abs(np.log(place / other)) < LINE for other in taken):
+        place *= np.exp(LINE if error >= min(taken) else -LINE)
+    style = {"color": colour, "fontsize": 7, "va": "center", "clip_on": False}
+    axes.text(1.02 * x, place, f"{error:.2g} %", **style)
 
 
 def with_angles(runs: Mapping[str, Run], experiment: Path) -> dict[str, Run]:

@@ -1,10 +1,11 @@
-"""Fig. 3a,b: a 784-1000-10 network of logistic units learns to recognise handwritten digits."""
+"""Fig. 3: nonlinear networks, on handwritten digits (a, b) and with more layers (c, d)."""
 
 from pathlib import Path
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fa_cli.figures import figure
+from fa_cli.figures import Missing, fig3d, figure, schematic
 from fa_cli.figures.drawing import (
     ANGLE,
     EPOCHS,
@@ -25,13 +26,20 @@ COMMAND = "fa-run +sweep=fig3"
 def fig3(results: Path) -> Figure:
     """a: error on the 10,000 test images; b: angle of the rules' delta to backprop's.
 
-    Both mean and one s.d. over seeds.
+    Both mean and one s.d. over seeds. c: feedback alignment in a deep network; d: Fig. 3d, where
+    its runs are there.
     """
     runs = by_rule(find_runs(results, "fig3_mnist"))
-    drawing, (left, right) = panels((7, 2.8), columns=2)
+    drawing, ((left, right), (deep, fitting)) = panels((8, 6), rows=2, columns=2)
     error_curves(left, runs)
-    legend(left, 5)
+    legend(left, 5, loc="upper right", bbox_to_anchor=(0.97, 0.93), fontsize=7)
     letter(left, "a")
+    schematic.draw(deep, "fa", 3)
+    for text in deep.texts:
+        text.set_fontsize(6.5)  # it is drawn for a larger panel
+    letter(deep, "c")
+    draw_fitting(fitting, results)
+    letter(fitting, "d")
 
     angled, shown = with_angles(runs, results / "fig3_mnist"), looks(runs)
     for rule, run in angled.items():
@@ -41,3 +49,14 @@ def fig3(results: Path) -> Figure:
     angle_axes(right, angled, EPOCHS)
     letter(right, "b")
     return drawing
+
+
+def draw_fitting(axes: Axes, results: Path) -> None:
+    """Panel d, or what to type for it."""
+    try:
+        fig3d.draw(axes, results, "fig3d")
+        axes.legend(fontsize=7)
+    except Missing:
+        axes.axis("off")
+        text = "type `fa-run +sweep=fig3d` for Fig. 3d"
+        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", fontsize=7)

@@ -1,23 +1,48 @@
-"""Fig. 3d: feedback alignment, like backprop, uses an additional hidden layer."""
+"""Fig. 3d: feedback alignment, like backprop, uses an additional hidden layer; two readings of it.
+
+The target's weights and biases are in +-0.5 as printed, or in a range of width 0.5.
+"""
 
 from pathlib import Path
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fa_cli.figures import figure
-from fa_cli.figures.drawing import Look, learning_curves
+from fa_cli.figures.drawing import Look, draw_learning_curves, legend, panels
 
-EXPERIMENTS = {"fig3d_3layer": (", 3 layers", "-"), "fig3d_4layer": (", 4 layers", "--")}
+DEPTHS = {"3layer": (", 3 layers", "-"), "4layer": (", 4 layers", "--")}
 PAPER = {
-    ("fig3d_3layer", "shallow"): Look("Shallow", "0.7", "-."),
-    ("fig3d_3layer", "bp"): Look("Backprop, 3 layers", "black", "-"),
-    ("fig3d_3layer", "fa"): Look("Feedback alignment, 3 layers", "#2ca02c", "-"),
-    ("fig3d_4layer", "bp"): Look("Backprop, 4 layers", "magenta", "--"),
-    ("fig3d_4layer", "fa"): Look("Feedback alignment, 4 layers", "blue", "--"),
+    ("3layer", "shallow"): Look("Shallow", "0.7", "-."),
+    ("3layer", "bp"): Look("Backprop, 3 layers", "black", "-"),
+    ("3layer", "fa"): Look("Feedback alignment, 3 layers", "#2ca02c", "-"),
+    ("4layer", "bp"): Look("Backprop, 4 layers", "magenta", "--"),
+    ("4layer", "fa"): Look("Feedback alignment, 4 layers", "blue", "--"),
 }
+
+
+def draw(axes: Axes, results: Path, name: str) -> None:
+    """NSE on held-out examples of a nonlinear function, geometric mean and one s.d. over seeds."""
+    experiments = {f"{name}_{depth}": shown for depth, shown in DEPTHS.items()}
+    own = {(f"{name}_{depth}", rule): look for (depth, rule), look in PAPER.items()}
+    draw_learning_curves(axes, results, experiments, own)
+
+
+def single(results: Path, name: str) -> Figure:
+    """A figure of one panel."""
+    drawing, axes = panels((4.2, 3))
+    draw(axes, results, name)
+    legend(axes, 6, fontsize=7)
+    return drawing
 
 
 @figure("fig3d", "fa-run +sweep=fig3d")
 def fig3d(results: Path) -> Figure:
-    """NSE on held-out examples of a nonlinear function, geometric mean and one s.d. over seeds."""
-    return learning_curves(results, EXPERIMENTS, PAPER)
+    """As printed."""
+    return single(results, "fig3d")
+
+
+@figure("fig3d_narrow", "fa-run +sweep=fig3d_narrow")
+def fig3d_narrow(results: Path) -> Figure:
+    """In a range of width 0.5."""
+    return single(results, "fig3d_narrow")

@@ -51,7 +51,10 @@ def collect(runs: dict[str, Run], sparse: dict[str, Run]) -> dict[str, np.ndarra
     fields = {}
     for title, (run, when) in titles.items():
         if FIELDS + when in run.arrays:
-            fields[title] = run.arrays[FIELDS + when]
+            kept = run.arrays[FIELDS + when].astype(float)
+            fields[title] = kept.reshape(-1, *kept.shape[-2:])[
+                0
+            ]  # earlier versions kept one network
     return fields
 
 

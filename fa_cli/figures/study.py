@@ -51,6 +51,15 @@ def studies_in(database: Path) -> dict[str, pd.DataFrame]:
     except ImportError:
         raise UserError("figure=study needs Optuna: type `pip install 'fa-run[optuna]'`") from None
     storage = f"sqlite:///{database}"
+    try:
+        return read_studies(optuna, storage)
+    except Exception as error:  # of its database's libraries, of many kinds
+        first = str(error).splitlines()[0]
+        raise UserError(f"{database} is no database of studies ({first}): move it away") from None
+
+
+def read_studies(optuna: Any, storage: str) -> dict[str, pd.DataFrame]:
+    """As `studies_in`, of a database that can be read."""
     found = {}
     for name in sorted(known.study_name for known in optuna.get_all_study_summaries(storage)):
         trials = optuna.load_study(study_name=name, storage=storage).trials

@@ -42,3 +42,19 @@ def angle_w_b_unit(view: View) -> Columns:
     Kept in arrays.npz; dense layers only.
     """
     return {f"angle_w_b_unit_{l}": angle(view.xp, w, b) for l, (w, b) in view.matrices.items()}
+
+
+@METRICS.register("share_positive")
+def share_positive(view: View) -> Columns:
+    """Share of the probe for which e^T W B e > 0, from 0 to 1; W, B of the output layer.
+
+    Where it is positive on average, feedback alignment's update of the layer below decreases the
+    error. Paper, Results: "feedback alignment uses random feedback weights to deliver ...".
+    """
+    l = view.net.depth - 1
+    if l not in view.matrices:
+        return {}
+    e = view.signals.error
+    w, b = view.matrices[l]
+    forward, back = (view.net.backend.matmul(e, m.swapaxes(1, 2)) for m in (w, b))
+    return {"share_positive": ((forward * back).sum(axis=-1) > 0).mean(axis=-1)}

@@ -1,11 +1,13 @@
-"""Quantities of the paper's proofs (Supp. Notes 11, 12 and 16)."""
+"""Quantities of the paper's proofs (Supp. Notes 11, 12, 14 and 16)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from fa_cli.layers.dense import Dense, transpose
+from fa_cli.network import Network
 from fa_cli.probes import METRICS, Columns, View, flat
 from fa_cli.probes.norms import norms
-from fa_cli.signals import Array
+from fa_cli.rules.bp import bp
+from fa_cli.signals import Array, Deltas, Signals
 
 NUDGE = 1e-4  # of a parameter, for central differences
 
@@ -14,15 +16,50 @@ NUDGE = 1e-4  # of a parameter, for central differences
 def jacobian(view: View) -> Columns:
     """Jacobian of the flow of all parameters, (S, P * P), by central differences. Supp. Note 16.
 
-    The flow is what an update at eta = 1 on the probe adds to the parameters, in the order W_{L-1},
-    b_{L-1}, .. W_0, b_0. Kept in arrays.npz. For tiny dense networks with biases, of rates.
+    Kept in arrays.npz. For tiny dense networks with biases, of rates.
     """
-    net = view.net
-    dense = all(isinstance(layer, Dense) for layer in net.layers)
-    if net.state() or net.biases is None or not dense:
+    if view.net.biases is None or not has_flow(view.net):
         return {}
     columns = [slope_along(view, element) for element in elements(view)]
     return {"jacobian": flat(view.xp.stack(columns, axis=-1))}
+
+
+@METRICS.register("update_norm")
+def update_norm(view: View) -> Columns:
+    """Norm of the flow by the rule, and of backprop's, minus the gradient of the loss.
+
+    Paper, Supp. Note 16; for dense networks, of rates.
+    """
+    if not has_flow(view.net):
+        return {}
+    flows = {"update_norm": flow(view, view.deltas), "gradient_norm": flow(view, bp)}
+    return {name: length(view.xp, changes) for name, changes in flows.items()}
+
+
+def has_flow(net: Network) -> bool:
+    """Whether all layers are dense, and nothing but the parameters lives on."""
+    return not net.state() and all(isinstance(layer, Dense) for layer in net.layers)
+
+
+def length(xp, vectors: Array) -> Array:
+    """Euclidean, (S, n) to (S,)."""
+    return xp.sqrt((vectors * vectors).sum(axis=-1))
+
+
+def flow(view: View, deltas: Callable[[Network, Signals], Deltas]) -> Array:
+    """What an update at eta = 1 on the probe adds to the parameters that learn, (S, P).
+
+    In the order W_{L-1}, b_{L-1}, .. W_0, b_0.
+    """
+    net, changes = view.net, []
+    signals = net.observe(view.data.probe.x, view.data.probe.target)
+    delta = deltas(net, signals)
+    for l in reversed(range(net.depth)):
+        if l + 1 in delta:
+            d = signals.carried(delta, l + 1)
+            changes.append(flat(view.xp.matmul(transpose(d), signals.activations[l])))
+            changes += [] if net.biases is None else [d.sum(axis=1)]
+    return view.xp.concatenate(changes, axis=1)
 
 
 def elements(view: View) -> Iterator[Array]:
@@ -43,14 +80,9 @@ def flow_after(view: View, element: Array, by: float) -> Array:
     """The flow while one parameter is off by so much, (S, P)."""
     before = element.copy()
     element += by
-    net, changes = view.net, []
-    signals = net.observe(view.data.probe.x, view.data.probe.target)
-    delta = view.deltas(net, signals)
-    for l in reversed(range(net.depth)):
-        d = signals.carried(delta, l + 1)
-        changes += [flat(view.xp.matmul(transpose(d), signals.activations[l])), d.sum(axis=1)]
+    changes = flow(view, view.deltas)
     element[...] = before  # to the last bit: measuring leaves no trace
-    return view.xp.concatenate(changes, axis=1)
+    return changes
 
 
 @METRICS.register("traces")
@@ -71,12 +103,35 @@ def traces(view: View) -> Columns:
 def conserved(view: View) -> Columns:
     """Norm of C = B W + W^T B^T - A A^T, which the continuous dynamics keep constant.
 
-    Paper, Supp. Note 11, eq. (10); for dense networks with one hidden layer.
+    And that of A A^T, to compare it with. Paper, Supp. Note 11, eq. (10); for dense networks with
+    one hidden layer.
     """
     if 1 not in view.matrices or view.net.depth != 2 or not isinstance(view.net.layers[0], Dense):
         return {}
     _, b = view.matrices[1]
     a, w = view.net.weights
     bw = view.xp.matmul(b, w)
-    c = bw + transpose(bw) - view.xp.matmul(a, transpose(a))
-    return norms("conserved", {1: c}, view.xp)
+    gram = view.xp.matmul(a, transpose(a))
+    c = bw + transpose(bw) - gram
+    return norms("conserved", {1: c}, view.xp) | norms("gram", {1: gram}, view.xp)
+
+
+@METRICS.register("lemma_5")
+def lemma_5(view: View) -> Columns:
+    """s_h and s_w of h = s_h B y* and W = s_w y* (B y*)^T, and how far h and W are off these.
+
+    The latter as shares of their norms, nan where these are 0. Paper, Supp. Note 14, eq. (39)-(40);
+    for a single example and dense networks with one hidden layer.
+    """
+    if view.data.probe.target.shape[1] != 1 or view.net.depth != 2 or 1 not in view.matrices:
+        return {}
+    w, b = view.matrices[1]
+    target = view.data.probe.target
+    by = view.xp.matmul(b, transpose(target))[..., 0]
+    h, outer = view.signals.activations[1][:, 0], by[:, :, None] * target
+    columns = {}
+    for name, vectors, line in (("h", h, by), ("w", flat(w), flat(outer))):
+        scale = (vectors * line).sum(axis=-1) / (line * line).sum(axis=-1)
+        off = length(view.xp, vectors - scale[:, None] * line) / length(view.xp, vectors)
+        columns |= {f"s_{name}": scale, f"off_{name}": off}
+    return columns

@@ -6,7 +6,7 @@ summary.csv     one row per metric: final mean, sd, median, min, max over seeds,
 arrays.npz      what a CSV cannot hold: receptive fields, values of single units
 audit.npz       with record.audit=K: everything that went in and out of the first K training steps
 config.yaml     the run, every key with its value; .hydra/ holds what was typed
-manifest.json   versions, commit, data checksums, device, loop, time, SHA-256 of CSV and .npz files
+manifest.json   versions, commit, data checksums, device, loop, time, SHA-256 of all of these
 checkpoint.npz  the state of an unfinished run
 failed          why the run ended, in one line, if it did not end well
 

@@ -1,10 +1,9 @@
 """`fa-run export`: the curves of all finished runs, for pandas, R, TensorBoard or others."""
 
 import io
-import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from omegaconf import DictConfig
 
@@ -46,13 +45,13 @@ def write_tensorboard(results: Results, folder: Path) -> None:
         from tensorboard.summary import Writer  # slow to import, and rarely needed
     except ImportError:
         raise lacking("tensorboard") from None
-    columns = dict.fromkeys(name for run in results.runs for name in run.metrics)
-    measured = [name for name in columns if name not in INDEX]
+    measured = set().union(*(run.metrics.columns for run in results.runs)) - {*INDEX}
     for (experiment, run), rows in results.metrics.groupby(["experiment", "run"]):
         place = folder / experiment / run
-        shutil.rmtree(place, ignore_errors=True)
+        for earlier in place.glob("events.out.tfevents.*"):
+            earlier.unlink()
         log = Writer(str(place))
-        means = rows.groupby("step")[measured].mean()
+        means = rows.groupby("step")[sorted(measured)].mean()
         for name, curve in means.items():
             for step, mean in curve.dropna().items():
                 log.add_scalar(name, mean, step)
@@ -82,7 +81,17 @@ def export_curves(cfg: DictConfig) -> None:
     if cfg.format not in FORMATS:
         raise UserError(f"format={cfg.format}: {suggest(str(cfg.format), FORMATS)}")
     folder, chosen = folder_of("results", cfg.results), FORMATS[cfg.format]
+    path = file_of(cfg.file, cfg.format) if cfg.file is not None else folder / chosen.name
     results = load_below(folder)
-    path = Path(cfg.file).expanduser() if cfg.file else folder / chosen.name
     chosen.write(results, path)
     terminal.out.print(f"{path}  {len(results.metrics)} rows of {len(results.runs)} runs")
+
+
+def file_of(value: Any, format: str) -> Path:
+    """The file that a person names; raises UserError for one of another format, or for none."""
+    if not isinstance(value, str) or not value.strip():
+        raise UserError(f"file={value}: expected the name of a file: type file=FILE")
+    path = Path(value).expanduser()
+    if path.suffix[1:] in set(FORMATS) - {format}:
+        raise UserError(f"file={value}: type format={path.suffix[1:]}, or another name")
+    return path

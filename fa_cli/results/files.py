@@ -2,12 +2,13 @@
 
 import errno
 import fcntl
+import glob
 import os
 import socket
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -39,12 +40,19 @@ def at_home(word: str) -> str:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, making its folder: temporary file, fsync, rename."""
+    """Write `content` to `path`, making its folder: temporary file, fsync, rename.
+
+    What killed processes had half written of that file is removed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    for stale in unfinished(path.parent, f"{path.name}."):
+        remove_if_left(stale)
     beside = {"dir": path.parent, "prefix": f".{path.name}.", "suffix": UNFINISHED}
     handle, temporary = tempfile.mkstemp(**beside)
     try:
         with os.fdopen(handle, "wb") as file:
+            with suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # it falls with the process
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -76,7 +84,8 @@ def locked(folder: Path) -> Iterator[bool]:
                 continue  # its owner has just ended and removed it
             try:
                 for place in (folder, folder / ".hydra"):
-                    remove_unfinished(place)
+                    for stale in unfinished(place):
+                        stale.unlink()
                 yield True
             finally:
                 path.unlink(missing_ok=True)
@@ -84,10 +93,16 @@ def locked(folder: Path) -> Iterator[bool]:
             return
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Remove what a process that was killed had half written."""
-    for stale in folder.glob(f".*{UNFINISHED}"):
-        stale.unlink()
+def unfinished(folder: Path, name: str = "") -> list[Path]:
+    """Files of a name, or all, that are being written, or were by a process that was killed."""
+    return [*folder.glob(f".{glob.escape(name)}*{UNFINISHED}")]
+
+
+def remove_if_left(path: Path) -> None:
+    """Remove such a file if nobody writes it any more: its writer's lock has fallen."""
+    with suppress(OSError), open(path) as file:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        path.unlink()
 
 
 def lock_soon(file: IO) -> bool:

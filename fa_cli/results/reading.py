@@ -16,6 +16,8 @@ from fa_cli.errors import UserError
 from fa_cli.results.formats import DAMAGE, INDEX, read_npz, summarise
 from fa_cli.results.identity import Identity, flat
 
+WRITTEN = ("config.yaml", "metrics.csv", "summary.csv", "arrays.npz", "audit.npz", "manifest.json")
+WRITTEN += ("failed", "progress.json", "done", "checkpoint.npz")  # what a run writes
 MARKS = ("done", "failed", "checkpoint.npz", "config.yaml", ".lock")  # one at least in a run's
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the former is ten times as fast
 
@@ -66,7 +68,8 @@ def together(runs: Iterable[Run]) -> Results:
     if not runs:
         raise UserError("no finished run there: type `fa-run +sweep=fig2` to make some")
     configs = pd.DataFrame([labels(run.config) for run in runs])
-    differing = configs.loc[:, configs.nunique(dropna=False) > 1].to_dict("records")
+    told_apart = configs.loc[:, configs.nunique(dropna=False) > 1]
+    differing = told_apart.to_dict("index").values()  # a row each, if only {}
     metrics, summaries = [], []
     places = names_of([run.folder for run in runs])
     for run, (experiment, name), values in zip(runs, places, differing, strict=True):
@@ -124,6 +127,21 @@ def belongs_to(folder: Path, identity: Identity) -> bool:
         return not identity.difference(read_yaml(folder / "config.yaml"))
     except (*DAMAGE, AttributeError, yaml.YAMLError):
         return False
+
+
+def check_own(folder: Path) -> None:
+    """Raise UserError where a folder that is no run's holds files that a run would write over."""
+    there = sorted(path.name for path in folder.glob("*") if path.name in WRITTEN)
+    own = {*there} & {"done", "checkpoint.npz"} or not there
+    try:
+        own = own or bool(read_config(folder))
+    except (*DAMAGE, yaml.YAMLError):
+        own = False
+    if not own:
+        raise UserError(
+            f"{folder} holds {there[0]}, which is no run's: type hydra.run.dir=DIR for a folder of "
+            "the run's own, or move the file"
+        )
 
 
 def damaged(folder: Path, error: BaseException) -> UserError:

@@ -60,7 +60,8 @@ class Recorder:
         """
         while start < stop:
             alone = start < self.config.record.audit
-            due = start + 1 if alone else (start // self.every + 1) * self.every
+            pace = self.pace(start)
+            due = start + 1 if alone else (start // pace + 1) * pace
             end = min(stop, due, *(source.prepare(start) for source in sources))
             yield start, end
             start = end
@@ -68,7 +69,12 @@ class Recorder:
 
     def due(self, step: int) -> bool:
         """Whether a row of metrics.csv is to be measured before this step."""
-        return step % self.every == 0
+        return step % self.pace(step) == 0
+
+    def pace(self, step: int) -> int:
+        """Steps between two rows: fewer before the first of them, where `record.early` says so."""
+        early = max(1, self.every // (self.config.record.early + 1))
+        return early if step < self.every else self.every
 
     def add(self, step: int, phase: int, metrics: Mapping[str, np.ndarray]) -> None:
         """Keep what was measured before update `step`; column -> (S,), or (S, n_l) of units."""
@@ -182,6 +188,7 @@ class Recorder:
         results = {
             "metrics.csv": csv(table).encode(),
             "summary.csv": csv(summarise(table)).encode(),
+            "config.yaml": self.config_text(),
         }
         if arrays:
             results["arrays.npz"] = npz(arrays)
@@ -189,7 +196,6 @@ class Recorder:
             results["audit.npz"] = npz(self.audit.arrays)
         checksums = {name: sha256(content).hexdigest() for name, content in results.items()}
         results |= {f".hydra/{name}": text.encode() for name, text in composed.items()}
-        results["config.yaml"] = self.config_text()
         manifest = {**self.timed(manifest), "files": checksums}
         results["manifest.json"] = json.dumps(manifest, indent=2).encode() + b"\n"
         (self.folder / "done").unlink(missing_ok=True)

@@ -1,13 +1,13 @@
 """A time limit on a real SLURM: checkpoint, queue again, the rest of the run, all from one command.
 
-It takes some minutes, so it is run where FAULTS asks for more than a few, as in test_kills.py.
+It takes some minutes, so it is run where FAULTS asks for many.
 """
 
 import time
 
 import pytest
+from faults import MANY
 from helpers import run_command, run_here, start_command, succeed
-from test_kills import COUNT, FEW
 
 RUN = ["rule=fa", "seeds=2", "record.every=1000", "backend.compiled=false"]
 LIMIT = ["timeout_min=1", "signal_delay_s=30"]  # SLURM is up to half a minute late
@@ -21,7 +21,7 @@ def steps_of(seconds: float, folder) -> int:
     return round(20 * seconds / (time.monotonic() - began)) * 1000
 
 
-@pytest.mark.skipif(COUNT <= FEW, reason="takes minutes: FAULTS=100 asks for it, as `make faults`")
+@pytest.mark.skipif(not MANY, reason="takes minutes: FAULTS=100 asks for it, as `make faults`")
 def test_a_time_limit_on_slurm(tmp_path, slurm):
     """The run goes on in another job, is not told as lost, and ends as one left alone."""
     words = [*RUN, f"steps={steps_of(LONGER, tmp_path)}"]

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from fa_cli.claims.criteria import Judgement, Runs, criterion
-from fa_cli.claims.measures import by_step, final, kept
+from fa_cli.claims.criteria import Judgement, Runs, criterion, in_every_seed
+from fa_cli.claims.measures import by_step, final, kept, start, welch_interval
+from fa_cli.results.reading import Run
 
 
 @criterion("F3.5")
@@ -29,12 +30,51 @@ def autocorrelation(fields: np.ndarray) -> np.ndarray:
 
 
 @criterion("S5.1")
-def fields_are_smooth(runs: Runs) -> Judgement:
-    """Mean autocorrelation of both sets of fields is more than twice the initial magnitude."""
-    before = abs(autocorrelation(kept(runs["fa"], "receptive_fields_before"))).mean()
-    fields = {name: kept(run, "receptive_fields_after") for name, run in runs.items()}
-    after = {name: autocorrelation(array) for name, array in fields.items()}
-    smallest = min(values.mean() for values in after.values())
-    numbers = {**after, "initial": np.array([before])}
-    test = "means over 100 units: both > 2 x initial magnitude"
-    return Judgement(numbers, smallest > 2 * before, smallest > before, test)
+def fields_resemble(runs: Runs) -> Judgement:
+    """Autocorrelation of the change of W_0: the means of FA and BP differ by less than 0.1.
+
+    Over networks, each the mean of its units. Before learning it is 0 on average.
+    """
+    numbers = {name: smoothness_of_change(run) for name, run in runs.items()}
+    fa, bp = numbers.values()
+    difference = abs(fa.mean() - bp.mean())
+    test = f"means differ by {difference:.2g} < 0.1"
+    effect, near = welch_interval(fa, bp), difference < 0.2
+    return Judgement(numbers, difference < 0.1, near, test, None, [*numbers][1], effect)
+
+
+def smoothness_of_change(run: Run) -> np.ndarray:
+    """Mean autocorrelation of what learning has added to receptive fields, (networks,)."""
+    before, after = (kept(run, f"receptive_fields_{when}") for when in ("before", "after"))
+    change = after.astype(float) - before.astype(float)
+    networks = change.reshape(-1, *change.shape[-2:])  # earlier versions kept a single one
+    return np.array([autocorrelation(fields).mean() for fields in networks])
+
+
+# ---- what the text says of Fig. 3's network -----------------------------------------------------
+
+
+@criterion("F3.12")
+def many_scales_work(runs: Runs) -> Judgement:
+    """Of five scales of B at least three end within 0.5 points of the best (validation error)."""
+    errors = {name: final(run, "validation_error") for name, run in runs.items()}
+    means = np.array([values.mean() for values in errors.values()])
+    near = int((means <= means.min() + 0.5).sum())
+    test = f"at least 3 of {len(means)} within 0.5 points of the best ({near})"
+    return Judgement(errors, near >= 3, near >= 2, test)
+
+
+@criterion("F3.14")
+def pushes_the_right_way(runs: Runs) -> Judgement:
+    """e^T W B e > 0 for 30 to 70 % of test examples at first, for > 95 % after an epoch.
+
+    The first on average over seeds, the second in every seed.
+    """
+    first = start(runs["fa"], "share_positive")
+    shares = runs["fa"].metrics.pivot(index="epoch", columns="seed", values="share_positive")
+    later = shares[shares.index >= 1].iloc[0].to_numpy()
+    numbers = {"after an epoch": later, "before learning": first}
+    met = (later > 0.95) & (0.3 <= first.mean() <= 0.7)
+    return in_every_seed(
+        numbers, met, "> 95 % after an epoch; 30 to 70 % before", "before learning"
+    )

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fa_cli.claims.criteria import Judgement, Runs, criterion, in_every_seed
-from fa_cli.claims.measures import by_step, final, kept
+from fa_cli.claims.measures import by_step, final, kept, phase_start
 from fa_cli.results.formats import read_npz
 from fa_cli.results.reading import Run
 
@@ -15,12 +15,17 @@ def is_half(ratio: np.ndarray) -> np.ndarray:
 
 @criterion("T1.1")
 def drift_shrinks(runs: Runs) -> Judgement:
-    """The drift of B W + W^T B^T - A A^T halves with the step size, to 10 %."""
-    coarse, middle, fine = (final(run, "conserved_1") for run in runs.values())
-    first, second = middle / coarse, fine / middle
-    numbers = {"drift(0.002) / drift(0.004)": first, "drift(0.001) / drift(0.002)": second}
-    met = is_half(first) & is_half(second)
-    return in_every_seed(numbers, met, "drift halves with the step, to 10 %")
+    """The drift of B W + W^T B^T - A A^T over the same time halves with the step size, to 10 %.
+
+    It is a share of the norm of A A^T, and below 1 % at the smallest step. From A = W = 0 the drift
+    is the norm itself. Where B learns, too (Kolen-Pollack), it is 0.37 at any step.
+    """
+    drifts = [final(run, "conserved_1") / final(run, "gram_1") for run in runs.values()]
+    coarse, middle, fine = drifts
+    met = (fine < 0.01) & is_half(fine / middle) & is_half(middle / coarse)
+    *_, last = runs
+    numbers = {last: fine, "ratio to twice the step": fine / middle, "before": middle / coarse}
+    return in_every_seed(numbers, met, "drift < 1 % of A A^T, halves with the step, to 10 %")
 
 
 @criterion("T1.2")
@@ -36,6 +41,20 @@ def theorem_2(runs: Runs) -> Judgement:
     largest = by_step(runs["fa"], "angle_to_pbp_1").max().to_numpy()
     what = "angle < 1e-3 degrees at every step with W != 0"
     return in_every_seed({"largest angle": largest}, largest < 1e-3, what)
+
+
+@criterion("T2.2")
+def lemma_5(runs: Runs) -> Judgement:
+    """At every step h and W are s_h B y* and s_w y* (B y*)^T, s_h and s_w > 0, to 1e-12 of them.
+
+    But where they are 0. A random W has about all of its length elsewhere.
+    """
+    off = {name: by_step(runs["fa"], f"off_{name}").max().to_numpy() for name in "wh"}
+    least = {name: by_step(runs["fa"], f"s_{name}").iloc[2:].min().to_numpy() for name in "wh"}
+    met = np.logical_and.reduce([*(off[k] < 1e-12 for k in "wh"), *(least[k] > 0 for k in "wh")])
+    numbers = {"W off its line": off["w"], "h off its line": off["h"]}
+    numbers |= {f"least s_{name}": values for name, values in least.items()}
+    return in_every_seed(numbers, met, "W and h on their lines to 1e-12, s_w and s_h > 0")
 
 
 def distance_to_gauss_newton(run: Run) -> np.ndarray:
@@ -61,6 +80,32 @@ def theorem_3(runs: Runs) -> Judgement:
     met = is_half(fine / middle) & is_half(middle / coarse)
     numbers = {"eta 0.00025": fine, "eta 0.0005": middle, "eta 0.001": coarse}
     return in_every_seed(numbers, met, "halves with eta, to 10 %")
+
+
+def agreement(run: Run) -> np.ndarray:
+    """e^T W delta / e^T e of the first update, delta from the change of A, (S,).
+
+    Delta A = eta (delta * phi'(A x)) x^T. Supp. Note 15, eq. (57).
+    """
+    with read_npz(run.folder / "audit.npz") as audit:
+        x, target, w = audit["0/x"][:, 0], audit["0/target"][:, 0], audit["0/W1"]
+        before, after = audit["0/W0"], audit["1/W0"]
+    h = np.tanh(np.einsum("sji,si->sj", before, x))
+    e = target - np.einsum("skj,sj->sk", w, h)
+    change = np.einsum("sji,si->sj", after - before, x) / (x**2).sum(axis=1, keepdims=True)
+    delta = change / run.config["optimizer"]["learning_rate"] / (1 - h**2)
+    return np.einsum("sk,skj,sj->s", e, w, delta) / (e**2).sum(axis=1)
+
+
+@criterion("T3.2")
+def pseudoinverse_teaches(runs: Runs) -> Judgement:
+    """e^T W delta > 0 for every draw of e and W, where delta = W^+ e as the first update had it.
+
+    It is e^T e where W has full rank. Half of all random B fail.
+    """
+    (run,) = runs.values()
+    found = agreement(run)
+    return in_every_seed({"e'W delta / e'e": found}, found > 0, "e'W W^+ e > 0")
 
 
 def scalar_jacobian(run: Run, feedback: np.ndarray) -> np.ndarray:
@@ -97,3 +142,13 @@ def flow_is_no_gradient(runs: Runs) -> Judgement:
         "asymmetry of BP": skew_bp,
     }
     return in_every_seed(numbers, met, "equal to 1e-6; FA's not symmetric, BP's symmetric")
+
+
+@criterion("T4.2")
+def minima_are_no_fixed_points(runs: Runs) -> Judgement:
+    """Where BP has ended with NSE > 0.01, FA's update is more than 1,000 times as long as BP's."""
+    (run,) = runs.values()
+    nse, fa, bp = (phase_start(run, 1, name) for name in ("nse", "update_norm", "gradient_norm"))
+    numbers = {"FA's update": fa, "BP's update": bp, "NSE": nse}
+    met = (fa > 1000 * bp) & (nse > 0.01)
+    return in_every_seed(numbers, met, "FA's update > 1000 x BP's, NSE > 0.01", "BP's update")
