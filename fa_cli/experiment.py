@@ -149,12 +149,13 @@ def plan(checked: RunConfig, net: Network, data: Data) -> list[Phase]:
     phases, start = [], 0
     if checked.epochs:
         length(None, checked.epochs, data.steps_per_epoch)  # a schedule counts in them
-    for part in checked.phases or [checked]:
+    for number, part in enumerate(checked.phases or [checked]):
         whole = part is checked
         rule = RULES.find(checked.rule.name if whole else part.rule or checked.rule.name)
         options = {key: checked.rule.options[key] for key in rule.options}
         learns = rule.adapt is not None
-        feedback = add_feedback(net, checked.rule, rule.feedback(net.layers), learns)
+        fresh = "" if whole or not part.fresh_feedback else f"fresh{number}"
+        feedback = add_feedback(net, checked.rule, rule.feedback(net.layers), learns, fresh)
         stop = start + length(part.steps, part.epochs, data.steps_per_epoch)
         noise, probe_noise = noise_of(rule, options, checked, net, data)
         frozen = frozenset() if whole else frozenset(part.freeze)

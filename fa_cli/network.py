@@ -191,12 +191,13 @@ def described(model: ModelConfig) -> list:
 
 
 def add_feedback(
-    net: Network, config: RuleConfig, shapes: Mapping[int, tuple], learns: bool
+    net: Network, config: RuleConfig, shapes: Mapping[int, tuple], learns: bool, fresh: str = ""
 ) -> dict[int, Array]:
     """The feedback matrices B_l of these shapes, by the hidden layer l that each feeds.
 
     They are drawn once for all rules that want the same shapes and live in the network's bank; of
-    those that learn the network also keeps which synapses are absent.
+    those that learn the network also keeps which synapses are absent. `fresh` names others than
+    those, drawn by themselves.
     """
     if not shapes:
         return {}
@@ -207,11 +208,11 @@ def add_feedback(
     fixed = config.feedback_seed is not None
     seeds = [config.feedback_seed] * len(net.seeds) if fixed else net.seeds
     few = {l: fewer(config.feedback_neurons, l, shape) for l, shape in shapes.items()}
-    drawn = draw("feedback", few, scales, config.feedback_distribution, seeds)
+    drawn = draw(f"feedback{fresh}", few, scales, config.feedback_distribution, seeds)
     drawn = {l: shared(rows, shapes[l]) for l, rows in drawn.items()}
     drawn |= literal("rule.feedback", config.feedback, shapes, net.seeds)
-    masks = draw_masks("feedback_mask", shapes, absent, seeds)
-    names = {l: feedback_name(net, l, shape) for l, shape in shapes.items()}
+    masks = draw_masks(f"feedback_mask{fresh}", shapes, absent, seeds)
+    names = {l: feedback_name(net, f"B{l}{fresh}", shape) for l, shape in shapes.items()}
     for l, name in names.items():
         if name not in net.bank:
             net.bank[name] = net.backend.to_device(masked(drawn[l], masks.get(l)))
@@ -240,9 +241,8 @@ def shared(rows: np.ndarray, shape: tuple) -> np.ndarray:
     return np.repeat(rows, shape[0] // rows.shape[1], axis=1)
 
 
-def feedback_name(net: Network, l: int, shape: tuple) -> str:
+def feedback_name(net: Network, name: str, shape: tuple) -> str:
     """B1 and the like; where another B_l of another shape has that name, its shape as well."""
-    name = f"B{l}"
     taken = name in net.bank and net.bank[name].shape[1:] != tuple(shape)
     return f"{name}_{'x'.join(map(str, shape))}" if taken else name
 

@@ -106,6 +106,7 @@ class PhaseConfig:
 
     rule: str | None = None  # null: the run's rule
     freeze: list[int] = field(default_factory=list)  # the l of W_l, b_l (and B_l) that don't learn
+    fresh_feedback: bool = False  # its rule's B_l are drawn anew, as a control (Fig. 5c)
     steps: int | None = None
     epochs: float | None = None
 

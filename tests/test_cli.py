@@ -239,6 +239,25 @@ def test_feedback_that_learns_lives_on_through_phases(tmp_path):
     np.testing.assert_array_equal(kept["state/B1"], b[6])
 
 
+def test_a_phase_with_fresh_feedback(tmp_path):
+    """Its B is another one than the first phase's, which a third phase has again."""
+    phases = "phases=[{steps:2},{steps:2,fresh_feedback:true},{steps:2}]"
+    words = [phases, "record.every=1", "record.metrics=[weights]", "seeds=2", "record.audit=6"]
+    succeed(run_here(tmp_path, *words))
+    b = arrays_of(run_folder(tmp_path) / "arrays.npz")["feedback_1"]
+    assert (b[0] == b[1]).all() and (b[2] != b[1]).all() and (b[2] == b[3]).all()
+    assert (b[4] == b[0]).all()
+    audit = arrays_of(run_folder(tmp_path) / "audit.npz")
+    x, e = audit["2/x"], audit["2/target"] - audit["2/x"] @ products(audit, 2).swapaxes(1, 2)
+    change = 0.01 * audit["2/B1fresh1"] @ e.swapaxes(1, 2) @ x
+    np.testing.assert_allclose(audit["3/W0"] - audit["2/W0"], change, rtol=1e-9)
+
+
+def products(audit, step: int) -> np.ndarray:
+    """W_1 W_0 before a step, (S, n_2, n_0)."""
+    return audit[f"{step}/W1"] @ audit[f"{step}/W0"]
+
+
 def test_a_kept_checkpoint_has_the_final_state(tmp_path):
     """record.keep_checkpoint=true: the last parameters, none where synapses are absent."""
     words = ["experiment=debug", "model.sparsity=[0,0.5]", "rule.feedback_sparsity=0.5"]

@@ -14,6 +14,7 @@ from fa_cli.results.reading import Run
 
 load_criteria()
 pytestmark = pytest.mark.quick
+UNITS = 10000
 FEW, MORE = np.linspace(-0.3, 0.3, 5), 10 + np.linspace(-1, 1, 9)  # values of 5 and of 9 seeds
 
 # ---- made-up runs -------------------------------------------------------------------------------
@@ -160,23 +161,82 @@ def positive(before, after) -> dict[str, Run]:
     return {"fa": run}
 
 
-def correlated(before, after) -> dict[str, Run]:
-    """Two seeds' correlations of W to B."""
+def correlated(before, after, other=(0, 0)) -> dict[str, Run]:
+    """Two seeds' correlations of W to B: before and after training, and of backprop's W after."""
     u, v = np.array([1, 1, -1, -1]), np.array([1, -1, 1, -1])
-    weights = [np.outer(r, u) + np.outer(np.sqrt(1 - np.square(r)), v) for r in (before, after)]
-    moments = [weights[0], np.ones((2, 4)), weights[1]]
-    return {"fa": keeps(weights_1=moments, feedback_1=[np.ones((2, 4)), [3 * u, 3 * u]])}
+    weights = []
+    for r in (before, after, other):
+        weights.append(np.outer(r, u) + np.outer(np.sqrt(1 - np.square(r)), v))
+    moments, feedback = [weights[0], np.ones((2, 4)), weights[1]], [np.ones((2, 4)), [3 * u, 3 * u]]
+    return {
+        "fa": keeps(weights_1=moments, feedback_1=feedback),
+        "bp": keeps(weights_1=[weights[1], weights[2]]),
+    }
+
+
+def shares(fa, bp) -> dict[str, Run]:
+    """So many of 20 starts are solved: their loss ends just below 0.005, others' just above."""
+    ends_at = {}
+    for rule, solved in (("fa", fa), ("bp", bp)):
+        ends_at[rule] = ends(loss=np.where(np.arange(20) < solved, 0.00499, 0.00501))
+    return ends_at
+
+
+def passing(*w, loss=0.00499) -> dict[str, Run]:
+    """Two seeds whose W is here when the first has this loss, and elsewhere before and after."""
+    moments = [[[0, 0], [0, 0]], [w, [9, 9]], [[9, 9], [9, 9]]]
+    losses = [[1, 1], [loss, 1], [loss, 1]]
+    return {"fa": course(loss=losses, arrays={"weights_1": np.array(moments, float)})}
+
+
+def quicker(p, p_large) -> dict[str, Run]:
+    """Runs of two nets that are solved in such steps, FA's fewer with this p; one seed never is."""
+    runs = {}
+    for added, chance in (("", p), (", 25", p_large)):
+        for rule, steps in zip(
+            ("fa", "bp"), smaller(500 + 100 * FEW, 10 * MORE, chance), strict=True
+        ):
+            moments = np.unique([0, *steps])
+            loss = np.where(moments[:, None] >= [*steps, np.inf], 0.00499, 0.00501)
+            runs[rule + added] = course(steps=moments, loss=loss)
+    return runs
+
+
+def phased(phase, other, **falls) -> dict[str, Run]:
+    """Two runs whose NSE falls by such shares in a phase, and otherwise in those beside it."""
+    runs = {}
+    for name, share in zip(("fa", other), falls.values(), strict=True):
+        phases = np.repeat([phase - 1, phase, phase + 1], [2, 3, 2])
+        nse = [1, 3, 2, 9, 2 * (1 - share), 1, 3]
+        runs[name] = course(phases, nse=nse)
+    return runs
+
+
+def switched(pace=0.0049, at_once=1.01, took=9990, end=0.99) -> dict[str, Run]:
+    """Backprop of 10,000 steps that ends with this fall in 1,000, then feedback alignment.
+
+    NSE relative to that before the switch: after 10 steps, and where it is low again.
+    """
+    steps = [0, 9000, 9500, 10000, 10010, 12000, 10000 + took]
+    fading = (1 - pace) ** -np.array([1, 0.5, 0])
+    nse = [9, *fading, at_once, 3, 1.1 * end]
+    phases = [0, 0, 0, 1, 2, 2, 2]
+    return {"fa": course(phases, steps, nse=nse)}
 
 
 def momentum(*steps) -> dict[str, Run]:
-    """Runs with less and less momentum that reach NSE 0.25 in these steps."""
-    return {name: reaches(0.25, at) for name, at in zip(("0.9", "0.5", "0.0"), steps, strict=True)}
+    """Runs with less and less momentum, then one with a larger rate, that reach NSE 0.25 then."""
+    names = ("0.9", "0.5", "0.0", "2 eta")
+    return {name: reaches(0.25, at) for name, at in zip(names, [*steps, 1], strict=True)}
 
 
-def turned(before, after) -> dict[str, Run]:
-    """The mean angle of a seed's hidden units before and after training."""
-    spread = np.array([-30, 30])
-    return {"fa": keeps(angle_w_b_unit_1=[[before + spread], [0 * spread], [after + spread]])}
+def turned(mean=90, skewed=0.0, below=0.96) -> dict[str, Run]:
+    """Angles of a seed's units: of this mean and skewness before, a share below 90 after."""
+    few = (1 - skewed / np.sqrt(4 + skewed**2)) / 2  # of two values; those on the skewed side
+    values = np.where(np.arange(UNITS) < few * UNITS, 1.0, 0.0)
+    before = 20 * (values - values.mean())
+    after = np.where(np.arange(UNITS) < below * UNITS, 89, 91)
+    return {"fa": keeps(angle_w_b_unit_1=[[mean + before], [0 * before], [after]])}
 
 
 def product(a, w) -> dict[str, Run]:
@@ -450,13 +510,15 @@ CASES = {  # criterion: (what it is, runs[, parameters]), ..
         (NOT_MET, fa(angle_w_b_1=[90, 99, 75.1])),
     ],
     "F5.2": [
-        (MET, fa(phases=[0, 0, 1, 1], nse=[1, 9, 0.901, 0])),
-        (NOT_MET, fa(phases=[0, 0, 1, 1], nse=[1, 9, 0.899, 1])),
-        (MET, fa(phases=[0, 0, 1, 1], nse=[10, 9, 9.01, 0])),
+        (MET, phased(0, "bp", fa=0.099, bp=0.201)),
+        (MET, phased(0, "bp", fa=-0.5, bp=0.201)),
+        (NOT_MET, phased(0, "bp", fa=0.101, bp=0.3)),
+        (NOT_MET, phased(0, "bp", fa=0, bp=0.199)),
     ],
     "F5.3": [
-        (MET, within(2, first=2, last=1.599)),
-        (NOT_MET, within(2, first=2, last=1.601)),
+        (MET, phased(2, "fresh", fa=0.201, fresh=-0.001)),
+        (NOT_MET, phased(2, "fresh", fa=0.199, fresh=-0.1)),
+        (NOT_MET, phased(2, "fresh", fa=0.3, fresh=0.001)),
     ],
     "S5.1": [
         (MET, smooth([0.3, 0.5], [0.305, 0.3])),
@@ -465,23 +527,32 @@ CASES = {  # criterion: (what it is, runs[, parameters]), ..
         (NOT_MET, smooth([0.3, 0.3], [0.3, -0.11])),
     ],
     "S7.1": [
-        (MET, {"fa": ends(loss=[1, 0.00499]), "bp": ends(loss=[0.00499, 1])}),
-        (CLOSE, {"fa": ends(loss=[1, 0.00499]), "bp": ends(loss=[0.00501, 1])}),
-        (CLOSE, {"fa": ends(loss=[1, 0.00501]), "bp": ends(loss=[0.00499, 1])}),
-        (NOT_MET, {"fa": ends(loss=[0.00501]), "bp": ends(loss=[0.00501])}),
+        (MET, shares(5, 10)),
+        (CLOSE, shares(4, 20)),
+        (CLOSE, shares(20, 9)),
+        (NOT_MET, shares(0, 20)),
+        (NOT_MET, shares(20, 0)),
     ],
     "S7.2": [
-        (MET, fa(angle_w_b_1=[90, 14.9], arrays={"weights_1": np.ones((2, 1, 2))})),
-        (NOT_MET, fa(angle_w_b_1=[9, 15.1], arrays={"weights_1": np.ones((2, 1, 2))})),
+        (MET, passing(-4.65 + 0.299, -4.55 - 0.299)),
+        (NOT_MET, passing(-4.65 + 0.301, -4.55)),
+        (NOT_MET, passing(-4.65, -4.55 - 0.301)),
+        (NOT_MET, passing(-4.65, -4.55, loss=0.00501)),
     ],
     "S7.3": [
-        (MET, correlated([-0.5, -0.298], [0.3, 0.702])),
-        (MET, correlated([0.5, 0.298], [0.3, 0.702])),
-        (CLOSE, correlated([-0.5, -0.302], [0.3, 0.702])),
-        (CLOSE, correlated([0.5, 0.302], [0.3, 0.702])),
-        (CLOSE, correlated([0.3, 0.3], [0.3, 0.698])),
-        (CLOSE, correlated([0.5, 0], [0.3, 0.3])),
+        (MET, correlated([-0.2, 0.298], [0.3, 0.702])),
+        (MET, correlated([0, 0], [0.3, 0.702], [-0.2, 0.298])),
+        (CLOSE, correlated([-0.2, 0.302], [0.3, 0.702])),
+        (CLOSE, correlated([0, 0], [0.3, 0.702], [-0.2, 0.302])),
+        (CLOSE, correlated([0.2, 0.2], [0.3, 0.698])),
         (NOT_MET, correlated([0.31, 0.31], [0.5, 0.1])),
+    ],
+    "S7.4": [
+        (MET, quicker(0.00995, 0.00995)),
+        (CLOSE, quicker(0.01005, 0.001)),
+        (CLOSE, quicker(0.001, 0.01005)),
+        (NOT_MET, quicker(0.001, 0.505)),
+        (NOT_MET, quicker(0.505, 0.001)),
     ],
     "S8.1": [
         (MET, momentum(1, 2, 3), {"level": 0.25}),
@@ -489,11 +560,14 @@ CASES = {  # criterion: (what it is, runs[, parameters]), ..
         (NOT_MET, momentum(1, 2, 2), {"level": 0.25}),
     ],
     "S9.1": [
-        (MET, turned(92.9, 79.9)),
-        (MET, turned(87.1, 79.9)),
-        (NOT_MET, turned(93.1, 70)),
-        (NOT_MET, turned(86.9, 70)),
-        (NOT_MET, turned(90, 80.1)),
+        (MET, turned(92.9, below=0.951)),
+        (MET, turned(87.1, skewed=0.29)),
+        (MET, turned(skewed=-0.29)),
+        (NOT_MET, turned(93.1)),
+        (NOT_MET, turned(86.9)),
+        (NOT_MET, turned(skewed=0.31)),
+        (NOT_MET, turned(skewed=-0.31)),
+        (NOT_MET, turned(below=0.949)),
     ],
     "S10.1": [
         (MET, product(2, 0.5 * 1.00099)),
@@ -564,9 +638,12 @@ CASES = {  # criterion: (what it is, runs[, parameters]), ..
         (NOT_MET, ranked(9, 8, 7, 6, 5, 4, 3, 2, 1)),
     ],
     "S14.1": [
-        (MET, fa(phases=[0, 1, 1, 1], nse=[9, 2, 3.01, 2.99])),
-        (NOT_MET, fa(phases=[0, 1, 1, 1], nse=[9, 2, 2.99, 2])),
-        (NOT_MET, fa(phases=[0, 1, 1, 1], nse=[9, 2, 4, 3.01])),
+        (MET, switched()),
+        (NOT_MET, switched(pace=0.0051)),
+        (NOT_MET, switched(at_once=0.999)),
+        (NOT_MET, switched(took=10010)),
+        (MET, switched(end=0.999)),
+        (NOT_MET, switched(end=1.001)),
     ],
     "T1.1": [
         (MET, halved(0.5498, 0.4502)),
@@ -641,13 +718,17 @@ def test_autocorrelation():
 
 def test_what_is_listed():
     """Where a claim's numbers are several, each has its own name."""
-    run = fa(angle_w_b_1=[90, 14], arrays={"weights_1": np.array([[[1, 2]], [[3, 4]]])})
-    assert CRITERIA["S7.2"](run).numbers == {"angle": [14], "W_1": [3], "W_2": [4]}
+    numbers = CRITERIA["S7.2"](passing(-4.5, -4.25)).numbers
+    assert {name: values.round(9).tolist() for name, values in numbers.items()} == {
+        "W_1": [-4.5],
+        "W_2": [-4.25],
+        "off": [0.3],
+    }
 
 
 def test_what_was_not_measured_is_named():
     """A column, an array or a phase that a run does not have."""
-    known = {"F2.6": "angle_to_bp_1", "S9.1": "angle_w_b_unit_1", "F5.2": "phase 1"}
+    known = {"F2.6": "angle_to_bp_1", "S9.1": "angle_w_b_unit_1", "S11.2": "phase 1"}
     for criterion, told in known.items():
         with pytest.raises(UserError, match=f"rule=fa has .*{told}"):
             CRITERIA[criterion](fa(nse=[1, 2]))

@@ -59,7 +59,10 @@ SWEEPS = {  # name: (tiny commands, figures drawn from what they make)
     "fig3d_narrow": ([["+sweep=fig3d_narrow", *SHORT]], ["fig3d_narrow"]),
     "fig4": ([["-m", "rule=fa,bp", *SPIKING]], ["fig4"]),
     "fig5": (
-        [["+sweep=fig5", "steps=8", "seeds=2", "record.every=2", PHASES]],
+        [
+            ["+sweep=fig5", "steps=8", "seeds=2", "record.every=2", PHASES],
+            ["+sweep=fig5_controls", "steps=8", "seeds=2", "record.every=2", PHASES],
+        ],
         ["fig5", "figS9", "figS14"],
     ),
     "figS6": ([["+sweep=figS6", *SHORT, FROZEN]], ["figS6"]),
@@ -236,18 +239,29 @@ def test_fig4(made):
 
 
 def test_fig5(made):
-    """a: 20 units and the whole matrix of the first seed; c: all seeds, each phase by its name."""
+    """a: 20 units and the whole matrix of the first seed; c: all seeds, each phase by its name.
+
+    With a fresh B in the last phase, and with backprop.
+    """
     results = made("fig5")
-    left, right = FIGURES["fig5"](results).axes
+    left, middle, right = FIGURES["fig5"](results).axes
     run = run_of(results, "fig5")
     whole = run.metrics[run.metrics["seed"] == 0].set_index("examples")["angle_w_b_1"]
-    shows(left.lines[20], whole)
+    shows(curve(left, "of $W$ to $B^T$"), whole)
     for unit in (0, 19):
         drawn = left.lines[unit].get_ydata()
         np.testing.assert_array_equal(drawn, run.arrays["angle_w_b_unit_1"][:, 0, unit])
-    phases = run_of(results, "fig5_phases").metrics
-    for seed in (0, 1):
-        shows(right.lines[seed], phases[phases["seed"] == seed].set_index("examples")["nse"])
+    told = {text.get_text() for text in middle.texts}
+    assert {"1", "2", "3", "b"} <= told and any("$W$ aligns with $B^T$" in text for text in told)
+    for label, experiment, rule, start in (
+        ("Feedback alignment", "fig5_phases", "fa", 0),
+        ("the same, a fresh $B$", "fig5_fresh", "fa", 40),
+        ("Backprop", "fig5_phases", "bp", 0),
+    ):
+        metrics = run_of(results, experiment, rule).metrics
+        later = metrics[(metrics["seed"] == 0) & (metrics["examples"] >= start)]
+        shows(curve(right, label), later.set_index("examples")["nse"])
+    assert len(right.lines) == 3 * 2 + 2  # two seeds each, two phases
     assert {"$W_0$ learns", "$W_0$, $W$ learn"} <= {text.get_text() for text in right.texts}
 
 
@@ -283,19 +297,31 @@ def test_fig_s6(made):
 
 
 def test_fig_s7(made):
-    """Medians of twice the loss; the elements of W against those of B."""
+    """Medians of twice the loss, of all where none is solved; the elements of W against B's."""
     results = made("figS7")
     *panels, right = FIGURES["figS7"](results).axes
     for axes, name in zip(panels, ("small", "large"), strict=True):
         for rule in ("bp", "fa"):
             metrics = run_of(results, f"figS7_{name}", rule).metrics
             median = 2 * metrics.groupby("step")["loss"].median()
-            shows(curve(axes, RULES[rule].label), median)
+            shows(curve(axes, f"{RULES[rule].label}: 0 of 2"), median)
     arrays = run_of(results, "figS7_large").arrays
     for points, row in zip(right.collections, (0, -1), strict=True):
         b, w = points.get_offsets().T
         np.testing.assert_allclose(b, arrays["feedback_1"][-1].ravel())
         np.testing.assert_allclose(w, arrays["weights_1"][row].ravel())
+
+
+def test_fig_s7_shows_what_is_solved(copied):
+    """The median is that of the seeds that are solved, and the legend says how many are."""
+    results = copied("figS7")
+    run = run_of(results, "figS7_small")
+    at_the_end = (run.metrics["seed"] == 1) & (run.metrics["step"] == 20)
+    run.metrics.loc[at_the_end, "loss"] = 0.004
+    run.metrics.to_csv(run.folder / "metrics.csv", index=False)
+    left, *_ = FIGURES["figS7"](results).axes
+    solved = run.metrics[run.metrics["seed"] == 1].set_index("step")["loss"]
+    shows(curve(left, "Feedback alignment: 1 of 2"), 2 * solved)
 
 
 def test_fig_s8(made):
@@ -388,10 +414,13 @@ def test_fig_s13(made):
 
 
 def test_fig_s14(made):
-    """The phases are named by the rules with which they were trained."""
+    """The phases are named by the rules with which they were trained, and drawn in their looks."""
     results = made("figS14")
     (axes,) = FIGURES["figS14"](results).axes
-    shows(axes.lines[0], mean(run_of(results, "figS14"), "nse"))
+    whole = mean(run_of(results, "figS14"), "nse")
+    shows(axes.lines[0], whole.loc[:40])
+    shows(axes.lines[1], whole.loc[40:])
+    assert [line.get_color() for line in axes.lines] == [RULES[r].colour for r in ("fa", "bp")]
     assert [text.get_text() for text in axes.texts] == ["Feedback alignment", "Backprop"]
 
 

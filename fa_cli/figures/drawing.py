@@ -106,11 +106,12 @@ def learning_curves(
     results: Path,
     experiments: Mapping[str, tuple[str, str]],
     own: Mapping[tuple[str, str], Look],
+    inside: int = 6,
 ) -> Figure:
-    """A figure of one panel, as `draw_learning_curves` has it."""
+    """A figure of one panel, its legend in it up to `inside` entries."""
     drawing, axes = panels((4.2, 3))
     draw_learning_curves(axes, results, experiments, own)
-    legend(axes, 6, fontsize=7)
+    legend(axes, inside, fontsize=7)
     return drawing
 
 

@@ -28,4 +28,4 @@ def figs6(results: Path) -> Figure:
 
     The 3-layer networks of Supp. Note 3 are added (dotted).
     """
-    return learning_curves(results, EXPERIMENTS, PAPER)
+    return learning_curves(results, EXPERIMENTS, PAPER, inside=0)

@@ -8,34 +8,42 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from fa_cli.figures import figure
-from fa_cli.figures.drawing import band, legend, letter, looks, panels
+from fa_cli.figures.drawing import Look, band, letter, looks, panels
 from fa_cli.figures.found import array, by_rule, curves, find_runs, of_rule
 from fa_cli.results.reading import Run
+
+SOLVED = 0.01  # mean squared error, at the end
 
 
 @figure("figS7", "fa-run +sweep=figS7")
 def figs7(results: Path) -> Figure:
     """a: mean squared error of a 2-2-1 network, b: of a 2-25-1 network; c: W against B there.
 
-    Median and quartiles over seeds.
+    Median and quartiles over the seeds that are solved, whose share the legend says.
     """
-    drawing, (left, middle, right) = panels((7.2, 2.5), columns=3)
+    drawing, (left, middle, right) = panels((7.2, 2.6), columns=3)
     small, large = (by_rule(find_runs(results, f"figS7_{name}")) for name in ("small", "large"))
     shown = looks([*small, *large])
     for axes, runs, name in ((left, small, "a"), (middle, large, "b")):
         for rule, run in runs.items():
-            mse = 2 * curves(run, "loss", across="step")
-            low, half, high = mse.quantile([0.25, 0.5, 0.75], axis=1).to_numpy()
-            band(axes, shown[rule], mse.index, half, low, high)
+            draw_solved(axes, run, shown[rule])
         axes.set(xlabel="Presentations of all four cases", ylabel="MSE")
-        axes.set(ylim=(0, None), xlim=(0, None))
+        axes.set(ylim=(0, 1.25 * axes.get_ylim()[1]), xlim=(0, None))
         letter(axes, name)
-    legend(left, 4, fontsize=7)
-    if not {*large} <= {*small}:
-        legend(middle, 4, fontsize=7)
+        axes.legend(fontsize=6, title="Runs that are solved", title_fontsize=6)
     draw_alignment(right, of_rule(results, "figS7_large", "fa"))
     letter(right, "c")
     return drawing
+
+
+def draw_solved(axes: Axes, run: Run, look: Look) -> None:
+    """Median and quartiles over the seeds that are solved; over all where none is."""
+    mse = 2 * curves(run, "loss", across="step")
+    solved = mse.iloc[-1] < SOLVED
+    label = f"{look.label}: {solved.sum()} of {solved.size}"
+    some = mse.loc[:, solved] if solved.any() else mse
+    low, half, high = some.quantile([0.25, 0.5, 0.75], axis=1).to_numpy()
+    band(axes, look._replace(label=label), mse.index, half, low, high)
 
 
 def draw_alignment(axes: Axes, run: Run) -> None:

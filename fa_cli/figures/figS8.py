@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from fa_cli.figures import figure
 from fa_cli.figures.drawing import LINES, Look, legend, log_band, looks, nse_axes, panels
 from fa_cli.figures.found import find_runs, setting, short
-from fa_cli.results.reading import order
+from fa_cli.results.reading import load_runs, order
 
 MOMENTUM = "optimizer.momentum"
 GREENS = ("#a6d8a6", "#2ca02c", "#0b5a0b")  # of feedback alignment: from light to dark
@@ -19,7 +19,7 @@ GREENS = ("#a6d8a6", "#2ca02c", "#0b5a0b")  # of feedback alignment: from light 
 def figs8(results: Path) -> Figure:
     """NSE for three coefficients of momentum, the same starts and examples.
 
-    Geometric mean and one s.d. over seeds.
+    Geometric mean and one s.d. over seeds. Dotted, where it was run: none of it, but twice eta.
     """
     drawing, axes = panels((4.2, 3))
     runs = sorted(find_runs(results, "figS8"), key=lambda run: order(setting(run, MOMENTUM)))
@@ -31,7 +31,10 @@ def figs8(results: Path) -> Figure:
             label = text if len(shown) == 1 else f"{look.label}, {text}"
             shade = shades(rule, look.colour, len(own))[k]
             log_band(axes, run, Look(label, shade, LINES[k % len(LINES)]))
+    for run in load_runs(results / "figS8_rate"):
+        log_band(axes, run, Look(r"$\alpha$ = 0, 2 $\eta$", "0.5", ":"))
     nse_axes(axes)
+    axes.set_ylim(top=3)
     legend(axes, 6)
     return drawing
 

@@ -406,6 +406,23 @@ def flow(
     axes.text(*middle, str(number), **text, bbox=disc, zorder=6)
 
 
+FLOWS = (  # of information, in feedback alignment
+    "$B$ flows back into $W_0$",
+    "$W_0$ flows forward into $W$",
+    "$W$ aligns with $B^T$, so $B$ teaches like $W^T$",
+)
+
+
+def draw_flows(axes: Axes) -> list[str]:
+    """Feedback alignment and FLOWS, as numbered arrows; returns the kinds of the others."""
+    kinds = draw(axes, "fa", 2)
+    flow(axes, 1, (1.35 * STEP, 0.8 - ROW), (0.55 * STEP, -0.8), bend=0.2)
+    flow(axes, 2, (0.5 * STEP, NAMES + 0.4), (1.5 * STEP, NAMES + 0.4), bend=-0.25)
+    flow(axes, 3, (1.55 * STEP, -0.75), (1.55 * STEP, 0.8 - ROW), bend=0, heads="<|-|>")
+    axes.set_ylim(top=NAMES + 0.95)
+    return kinds
+
+
 @figure("fig5b")
 def fig5b(results: Path) -> Figure:
     """Fig. 5b: information flows from B back into W_0 (1) and forward into W (2).
@@ -413,17 +430,7 @@ def fig5b(results: Path) -> Figure:
     W aligns with B^T, and B then teaches like W^T (3).
     """
     drawing, axes = panels(None)
-    kinds = draw(axes, "fa", 2)
-    flow(axes, 1, (1.35 * STEP, 0.8 - ROW), (0.55 * STEP, -0.8), bend=0.2)
-    flow(axes, 2, (0.5 * STEP, NAMES + 0.4), (1.5 * STEP, NAMES + 0.4), bend=-0.25)
-    flow(axes, 3, (1.55 * STEP, -0.75), (1.55 * STEP, 0.8 - ROW), bend=0, heads="<|-|>")
-    axes.set_ylim(top=NAMES + 0.95)
-    notes = (
-        "$B$ flows back into $W_0$",
-        "$W_0$ flows forward into $W$",
-        "$W$ aligns with $B^T$, so $B$ teaches like $W^T$",
-    )
-    legend(drawing, kinds, notes)
+    legend(drawing, draw_flows(axes), FLOWS)
     fit(drawing, 1, 5)
     return drawing
 
