@@ -137,8 +137,8 @@ def outside(error: BaseException) -> str | None:
     from fa_cli.data import DATASETS
     from fa_cli.rules import RULES
 
-    own = {str(path) for parts in (RULES, DATASETS) for path in parts.origins.values()}
-    package = str(Path(__file__).parent)
+    origins = [*RULES.origins.values(), *DATASETS.origins.values()]
+    own, package = set(map(str, origins)), str(Path(__file__).parent)
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = str(Path(frame.filename).resolve())
         if path in own and not path.startswith(package):

@@ -127,9 +127,9 @@ def add(weights, d, h, rate) -> None:
 
 
 @njit(**FAST)
-def prune(weights, mask) -> None:
-    """Let absent synapses be absent again."""
-    for i in range(weights.shape[0]):
+def prune(weights, mask, sparse) -> None:
+    """Let absent synapses be absent again, where the layer is sparse."""
+    for i in range(weights.shape[0] if sparse else 0):
         for j in range(weights.shape[1]):
             weights[i, j] *= mask[i, j]
 
@@ -188,12 +188,11 @@ def learn(
     """All steps of all seeds, in place.
 
     x, target: (S or 1, T N, n), the batches of T steps one after the other. weights: (S, n_l,
-    n_{l+1}), each W_l transposed. masks: the same, 0 where a synapse is absent, of the layers that
-    `sparse` names. back: for each hidden layer the matrices (S, n_l, ...) that carry
-    the signal to it; `transposed` where they are W_l^T itself; `direct` from the output; `passed`
-    with phi'. units: the kind of each layer above. learns: for each W_l. rates, keeps: (T,), eta
-    and the factor by which weights decay. Rows of weights, biases and back may end in zeros, which
-    stay zeros.
+    n_{l+1}), each W_l transposed. masks: the same, 0 where a synapse is absent, of `sparse` layers.
+    back: for each hidden layer the matrices (S, n_l, ...) that carry the signal to it; `transposed`
+    where they are W_l^T itself; `direct` from the output; `passed` with phi'. units: the kind of
+    each layer above. learns: for each W_l. rates, keeps: (T,), eta and the factor by which weights
+    decay. Rows of weights, biases and back may end in zeros, which stay zeros.
 
     Decay is kept apart, W = scale * weights, and multiplied in at the end: what would change every
     weight at every step changes one number.
@@ -212,7 +211,6 @@ def learn(
             show(inputs, t * count, h[0])
             for l in range(depth):
                 forward(h[l], weights[l][s], scale[l], biases[l][s], units[l], h[l + 1])
-
             compare(targets, t * count, h[depth], delta[depth])
             times_slope(delta[depth], units[depth - 1], h[depth], targets.shape[1], d[depth])
             for l in range(depth - 1, lowest, -1):
@@ -220,15 +218,12 @@ def learn(
                 sent, factor = (d if passed else delta)[source], scale[l] if transposed else 1.0
                 backward(sent, matrix, factor, delta[l])
                 times_slope(delta[l], units[l - 1], h[l], matrix.shape[0], d[l])
-
             for l in range(lowest, depth):
                 if learns[l]:
                     scale[l] *= keeps[t]
                     add(weights[l][s], d[l + 1], h[l], rates[t] / scale[l])
-                    if sparse[l]:
-                        prune(weights[l][s], masks[l][s])
+                    prune(weights[l][s], masks[l][s], sparse[l])
                     if biased:
                         add_bias(biases[l][s], d[l + 1], rates[t])
         for l in range(depth):
-            if scale[l] != 1:
-                weights[l][s] *= x.dtype.type(scale[l])
+            weights[l][s] *= x.dtype.type(scale[l])

@@ -18,6 +18,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from omegaconf import DictConfig, ListConfig
+from PIL import Image
 
 from fa_cli import terminal
 from fa_cli.errors import UserError, one_line, suggest
@@ -137,4 +138,13 @@ def save(drawing: Figure, path: Path) -> None:
     """Write a figure whole or not at all; the same results give the same bytes."""
     content, kind = io.BytesIO(), path.suffix[1:]
     drawing.savefig(content, format=kind, bbox_inches="tight", metadata=DATES[kind])
-    write_bytes(path, content.getvalue())
+    write_bytes(path, packed(content) if kind == "png" else content.getvalue())
+
+
+def packed(content: io.BytesIO) -> bytes:
+    """A PNG with a palette of 256 colours, as many as a figure needs: a third of the bytes."""
+    small = io.BytesIO()
+    with Image.open(content) as picture:
+        plain = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        plain.save(small, "PNG", optimize=True, dpi=picture.info["dpi"])
+    return small.getvalue()

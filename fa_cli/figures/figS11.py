@@ -1,5 +1,6 @@
 """Supp. Figs. 11 and 12: information about B flows into A, and from A into W."""
 
+from itertools import chain
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -55,7 +56,8 @@ def second_turn(axes: Axes, run: Run) -> None:
 
 def explain(drawing: Figure, runs: list[Run]) -> None:
     """What the backgrounds mean, under the figure."""
-    found = {frozen(part) for run in runs for part in phases(run, "step")}
+    parts = chain.from_iterable(phases(run, "step") for run in runs)
+    found = set(map(frozen, parts))
     shown = [look for key, look in LEARNS.items() if key in found]
     patches = [Patch(color=colour, alpha=PALE, label=text) for colour, text in shown]
     drawing.legend(handles=patches, loc="outside lower center", ncols=3, fontsize=7)
