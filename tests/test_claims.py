@@ -80,10 +80,11 @@ def test_f2_6_the_angle_never_reaches_zero(folder):
 
 
 def test_the_report_says_so(folder):
-    """All six claims are reproduced."""
+    """All are reproduced but F2.4, whose rate is shallow learning's own; F2.7 has other runs."""
     claims = [claim for claim in read_claims() if claim["id"].startswith("F2.")]
     words = {claim["id"]: judge_claim(claim, folder / "outputs").word for claim in claims}
-    assert words == {f"F2.{k}": "reproduced" for k in range(1, 7)}
+    expected = {f"F2.{k}": "reproduced" for k in range(1, 7)}
+    assert words == expected | {"F2.4": "not reproduced", "F2.7": "not run"}
 
 
 def test_figure_2_shows_the_metrics(folder):

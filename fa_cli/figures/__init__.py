@@ -104,7 +104,7 @@ def check(cfg: DictConfig) -> list[str]:
         names = list(cfg.figure) if isinstance(cfg.figure, ListConfig) else [cfg.figure]
     for name in names:
         if name not in FIGURES:
-            raise UserError(f"no figure is called {name!r}: choose from: {', '.join(FIGURES)}")
+            raise UserError(f"no figure is called {name!r}: {suggest(str(name), FIGURES)}")
     if not folder_of("results", cfg.results).is_dir():
         raise UserError(
             f"results={cfg.results}: no such folder; "

@@ -55,6 +55,12 @@ class Identity(NamedTuple):
         return ""
 
 
+def fingerprint(config: Mapping) -> str:
+    """A hash of what a config says, whether or not it spells out the defaults."""
+    said = {key: value for key, value in flat(config).items() if value != DEFAULTS.get(key, ABSENT)}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
 def identity(
     resolved: Mapping, defaults: Mapping[str, Any] | None = None, sources: Iterable[Path] = ()
 ) -> Identity:

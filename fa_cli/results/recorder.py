@@ -17,7 +17,7 @@ from fa_cli.results.audit import Audit
 from fa_cli.results.checkpoint import fill, read_checkpoint, write_checkpoint
 from fa_cli.results.files import write_bytes, write_text
 from fa_cli.results.formats import DAMAGE, csv, npz, summarise
-from fa_cli.results.identity import Identity
+from fa_cli.results.identity import Identity, fingerprint
 from fa_cli.results.rows import Rows
 from fa_cli.schema import RunConfig
 from fa_cli.terminal import Progress
@@ -196,7 +196,8 @@ class Recorder:
             results["audit.npz"] = npz(self.audit.arrays)
         checksums = {name: sha256(content).hexdigest() for name, content in results.items()}
         results |= {f".hydra/{name}": text.encode() for name, text in composed.items()}
-        manifest = {**self.timed(manifest), "files": checksums}
+        told = {"files": checksums, "config": fingerprint(self.identity.values)}
+        manifest = self.timed(manifest) | told
         results["manifest.json"] = json.dumps(manifest, indent=2).encode() + b"\n"
         (self.folder / "done").unlink(missing_ok=True)
         for name, content in results.items():
