@@ -8,7 +8,7 @@ OUTPUTS   ?= outputs
 BASE      ?= HEAD
 REFERENCE = outputs/paper
 TORCH     = https://download.pytorch.org/whl/cpu
-SMALL     = fig2 scaling fig3d fig3d_narrow figS6 figS7 figS8 fig5 figS10 figS11 figS13 theorems invariant gauss_newton jacobian minimum
+SMALL     = fig2 scaling fig3d fig3d_narrow figS6 figS7 figS8 fig5 fig5_controls figS10 figS11 figS13 theorems invariant gauss_newton jacobian minimum
 
 .DEFAULT_GOAL := help
 .PHONY: help run test quick same lint paper-small paper-fig3 paper-fig4 paper search-fig3 figures report bench faults wheel clean
@@ -40,6 +40,7 @@ lint: $(STAMP) ## style of code
 
 paper-small: $(STAMP) ## all of the paper that needs no image data (under 20 minutes on 2 cores); resumable
 	@for sweep in $(SMALL); do $(FA) +sweep=$$sweep outputs=$(OUTPUTS) || exit 1; done
+	$(FA) experiment=figS8_rate outputs=$(OUTPUTS)
 	$(FA) plot results=$(OUTPUTS)
 
 paper-fig3: $(STAMP) ## Fig. 3a,b and Supp. Fig. 5 on MNIST (about 2 hours on 2 cores); resumable
