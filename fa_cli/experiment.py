@@ -224,7 +224,7 @@ def foreign_files(plain: Mapping) -> list[Path]:
     package = Path(__file__).resolve().parent
     foreign = {path for path in files if not path.is_relative_to(package)}
     folders = {path.parent for path in foreign}
-    for module in list(sys.modules.values()):
+    for module in list(sys.modules.values()) if folders else []:  # they are many
         path = Path(getattr(module, "__file__", None) or package).resolve()
         if path.parent in folders and path.suffix == ".py":
             foreign.add(path)

@@ -202,9 +202,9 @@ def markdown(verdicts: Sequence[Verdict], table: pd.DataFrame) -> str:
     """The report as a Markdown table."""
     lines = [f"# {TITLE}", "", f"{counts(verdicts)}.", ""]
     lines += [f"| {' | '.join(COLUMNS)} |", "| --- " * len(COLUMNS) + "|"]
+    at = COLUMNS.index("figure")
     for row in table.itertuples(index=False):
         cells = [str(value).replace("|", "\\|") for value in row]
-        at = COLUMNS.index("figure")
         cells[at] = f"[{row.figure}](figures/{row.figure}.png)" if row.figure else ""
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

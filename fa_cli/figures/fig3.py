@@ -10,6 +10,7 @@ from fa_cli.figures.drawing import (
     ANGLE,
     EPOCHS,
     angle_axes,
+    draw_learning_curves,
     error_curves,
     legend,
     letter,
@@ -54,7 +55,7 @@ def fig3(results: Path) -> Figure:
 def draw_fitting(axes: Axes, results: Path) -> None:
     """Panel d, or what to type for it."""
     try:
-        fig3d.draw(axes, results, "fig3d")
+        draw_learning_curves(axes, results, *fig3d.experiments_of("fig3d"))
         axes.legend(fontsize=7)
     except Missing:
         axes.axis("off")

@@ -5,11 +5,10 @@ The target's weights and biases are in +-0.5 as printed, or in a range of width 
 
 from pathlib import Path
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fa_cli.figures import figure
-from fa_cli.figures.drawing import Look, draw_learning_curves, legend, panels
+from fa_cli.figures.drawing import Look, learning_curves
 
 DEPTHS = {"3layer": (", 3 layers", "-"), "4layer": (", 4 layers", "--")}
 PAPER = {
@@ -21,28 +20,20 @@ PAPER = {
 }
 
 
-def draw(axes: Axes, results: Path, name: str) -> None:
-    """NSE on held-out examples of a nonlinear function, geometric mean and one s.d. over seeds."""
+def experiments_of(name: str) -> tuple[dict, dict]:
+    """The experiments of one reading, and the paper's looks, as learning curves want them."""
     experiments = {f"{name}_{depth}": shown for depth, shown in DEPTHS.items()}
     own = {(f"{name}_{depth}", rule): look for (depth, rule), look in PAPER.items()}
-    draw_learning_curves(axes, results, experiments, own)
-
-
-def single(results: Path, name: str) -> Figure:
-    """A figure of one panel."""
-    drawing, axes = panels((4.2, 3))
-    draw(axes, results, name)
-    legend(axes, 6, fontsize=7)
-    return drawing
+    return experiments, own
 
 
 @figure("fig3d", "fa-run +sweep=fig3d")
 def fig3d(results: Path) -> Figure:
-    """As printed."""
-    return single(results, "fig3d")
+    """NSE on held-out examples of a nonlinear function, geometric mean and one s.d. over seeds."""
+    return learning_curves(results, *experiments_of("fig3d"))
 
 
 @figure("fig3d_narrow", "fa-run +sweep=fig3d_narrow")
 def fig3d_narrow(results: Path) -> Figure:
-    """In a range of width 0.5."""
-    return single(results, "fig3d_narrow")
+    """The same in a range of width 0.5."""
+    return learning_curves(results, *experiments_of("fig3d_narrow"))

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import stats
 
 from fa_cli.claims.criteria import Judgement, Runs, criterion
-from fa_cli.claims.measures import final, log_interval, steps_to, welch_interval
+from fa_cli.claims.measures import final, log_interval, p_smaller, steps_to, welch_interval
 
 
 @criterion("value")
@@ -30,13 +30,8 @@ def value(
 def order(runs: Runs, column: str = "nse") -> Judgement:
     """The first run's values are smaller than the second's: one-sided Welch t-test, p < 0.01."""
     numbers = {name: final(run, column) for name, run in runs.items()}
-    return smaller(numbers)
-
-
-def smaller(numbers: dict[str, np.ndarray]) -> Judgement:
-    """The first numbers are smaller than the second: one-sided Welch t-test, p < 0.01."""
     a, b = numbers.values()
-    p = stats.ttest_ind(a, b, equal_var=False, alternative="less").pvalue
+    p = p_smaller(a, b)
     test, effect = "one-sided Welch t-test, p < 0.01", welch_interval(a, b)
     return Judgement(numbers, p < 0.01, a.mean() < b.mean(), test, p, [*numbers][1], effect)
 
