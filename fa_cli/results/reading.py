@@ -16,8 +16,9 @@ from fa_cli.errors import UserError
 from fa_cli.results.formats import DAMAGE, INDEX, read_npz, summarise
 from fa_cli.results.identity import Identity, fingerprint, flat
 
+PROGRESS = "progress.json"  # of an unfinished run: how far it is and what it measured last
 WRITTEN = ("config.yaml", "metrics.csv", "summary.csv", "arrays.npz", "audit.npz", "manifest.json")
-WRITTEN += ("failed", "progress.json", "done", "checkpoint.npz")  # what a run writes
+WRITTEN += ("failed", PROGRESS, "done", "checkpoint.npz")  # what a run writes
 MARKS = ("done", "failed", "checkpoint.npz", "config.yaml", ".lock")  # one at least in a run's
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the former is ten times as fast
 

@@ -18,11 +18,11 @@ from fa_cli.results.checkpoint import fill, read_checkpoint, write_checkpoint
 from fa_cli.results.files import write_bytes, write_text
 from fa_cli.results.formats import DAMAGE, csv, npz, summarise
 from fa_cli.results.identity import Identity, fingerprint
+from fa_cli.results.reading import PROGRESS
 from fa_cli.results.rows import Rows
 from fa_cli.schema import RunConfig
 from fa_cli.terminal import Progress
 
-PROGRESS = "progress.json"  # of an unfinished run: how far it is and what it measured last
 NOTE_SECONDS = 5.0  # between two notes of it
 State = Mapping[str, Any]  # all that training changes, device arrays by name
 

@@ -16,6 +16,7 @@ from fa_cli.errors import UserError
 from fa_cli.results.files import is_locked
 from fa_cli.results.formats import DAMAGE
 from fa_cli.results.reading import (
+    PROGRESS,
     check_files,
     folders,
     labels,
@@ -23,7 +24,6 @@ from fa_cli.results.reading import (
     read_config,
     read_final,
 )
-from fa_cli.results.recorder import PROGRESS
 
 COLUMNS = ("experiment", "run", "status", "progress", "age", "seed")
 
