@@ -1,6 +1,8 @@
 """The formats of results: tables as CSV, arrays as .npz, and what damage looks like."""
 
 import io
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -21,6 +23,11 @@ DAMAGE = (  # what reading a damaged file raises
     TypeError,
     RuntimeError,  # an entry of a .npz file that claims to be encrypted
     EOFError,
+    MemoryError,  # a shape that no machine holds
+    ArithmeticError,
+    SyntaxError,  # a header that is no Python, and the next one as well
+    tokenize.TokenError,
+    struct.error,
     zipfile.BadZipFile,
     zlib.error,
     NotImplementedError,
@@ -81,6 +88,8 @@ def read_npz(path: Path) -> np.lib.npyio.NpzFile:
         packed = [entry for entry in stored.zip.infolist() if entry.compress_type]
         if sum(entry.file_size for entry in packed) > LARGEST:
             raise ValueError("it unpacks to more than 4 GiB")
+        if wrong := stored.zip.testzip():  # an array that is read in part is not checked
+            raise ValueError(f"the checksum of {wrong} is another")
         return stored
     except DAMAGE as error:
         raise UserError(f"{path} is damaged ({error}): delete it and run again") from None

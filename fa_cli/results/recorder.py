@@ -149,7 +149,7 @@ class Recorder:
         if self.config.resume and path.exists():
             try:
                 step = self.take_over(read_checkpoint(path, self.identity), state)
-            except (*DAMAGE, MemoryError) as error:
+            except DAMAGE as error:
                 raise UserError(f"{path} is damaged ({error}): delete it and run again") from None
         if not (self.folder / "done").exists():
             write_bytes(self.folder / "config.yaml", self.config_text())
