@@ -22,12 +22,14 @@ from fa_cli.data.fetch import data_folder
 from fa_cli.errors import UserError, suggest
 from fa_cli.layers import build_layers, load_layers, units_of
 from fa_cli.models import MODELS, load_models
+from fa_cli.network import FANS
 from fa_cli.options import Option, is_number
 from fa_cli.probes import METRICS, load_metrics
 from fa_cli.results.files import folder_of
 from fa_cli.rules import RULES, load_rules
 from fa_cli.schema import (
     FOLDER,
+    PLATEAU,
     BackendConfig,
     DatasetConfig,
     ModelConfig,
@@ -48,7 +50,7 @@ WITH_OPTIONS = {
 EITHER = (("steps", "epochs"), ("model.sizes", "model.layers"))  # the one that is typed wins
 INFINITY, MANY = float("inf"), 10**12
 MOST_SEEDS = 10**6
-LISTS = ("model.sizes", "optimizer.schedule", "record.metrics", "phases")
+LISTS = ("model.sizes", "record.metrics", "phases")
 
 
 class Range(NamedTuple):
@@ -67,6 +69,7 @@ RANGES = {
     "optimizer.learning_rate": Range(0),
     "optimizer.weight_decay": Range(0, options.VAST),
     "optimizer.momentum": Range(0, 1),
+    "optimizer.patience": Range(0, included=False),
     "rule.feedback_seed": Range(0, 2**63),
     "record.every": Range(1),
     "record.early": Range(0),
@@ -305,14 +308,18 @@ def check_values(config: RunConfig) -> None:
         METRICS.find(name)
     if config.model.layers is None:
         options.check("model.sizes", config.model.sizes, Option(options.Sizes))
-    for key in ("model.sparsity", "rule.feedback_sparsity"):
+    for key in ("model.sparsity", "model.dropout", "rule.feedback_sparsity"):
         check_fractions(key, lookup(config, key))
     layers = len(config.model.sizes) - 1
-    per_layer("model.weight_scale", config.model.weight_scale, range(layers))
-    if not all(map(is_pair, config.optimizer.schedule)):
+    scales = {name: dict.fromkeys(range(layers)) for name in FANS}
+    per_layer("model.weight_scale", config.model.weight_scale, range(layers), scales)
+    per_layer("model.dropout", config.model.dropout, range(1, layers))
+    schedule = config.optimizer.schedule
+    pairs = isinstance(schedule, list) and all(map(is_pair, schedule))
+    if not pairs and schedule != PLATEAU:
         raise UserError(
-            f"optimizer.schedule={config.optimizer.schedule}: "
-            "expected pairs of when and rate, such as [[20,0.001],[40,0.0001]]"
+            f"optimizer.schedule={schedule}: expected pairs of when and rate, such as "
+            f"[[20,0.001],[40,0.0001]], or {PLATEAU}"
         )
     for index, phase in enumerate(config.phases):
         check_phase(index, phase, layers)

@@ -24,7 +24,7 @@ from fa_cli.backend import BACKENDS, usable_cores
 from fa_cli.data import DATASETS, Data, Setting
 from fa_cli.errors import Stopped, UserError
 from fa_cli.models import MODELS
-from fa_cli.network import Network, add_feedback
+from fa_cli.network import MATCHED, Network, add_feedback
 from fa_cli.randomness import Blocks, generator
 from fa_cli.results.files import locked
 from fa_cli.results.formats import summarise
@@ -33,7 +33,8 @@ from fa_cli.results.reading import belongs_to, check_own, finished, load_run
 from fa_cli.results.recorder import Recorder
 from fa_cli.rules import RULES, Rule
 from fa_cli.schema import RunConfig
-from fa_cli.train import Phase, train
+from fa_cli.signals import ALL
+from fa_cli.train import Phase, length, match, parts_of, train
 
 NETWORKS = 5  # whose receptive fields are kept
 PACKAGES = ("fa-run", "numpy", "scipy", "pandas", "hydra-core", "omegaconf")
@@ -155,11 +156,15 @@ def plan(checked: RunConfig, net: Network, data: Data) -> list[Phase]:
         options = {key: checked.rule.options[key] for key in rule.options}
         learns = rule.adapt is not None
         fresh = "" if whole or not part.fresh_feedback else f"fresh{number}"
+        earlier = set(map(id, net.bank.values()))
         feedback = add_feedback(net, checked.rule, rule.feedback(net.layers), learns, fresh)
         stop = start + length(part.steps, part.epochs, data.steps_per_epoch)
         noise, probe_noise = noise_of(rule, options, checked, net, data)
         frozen = frozenset() if whole else frozenset(part.freeze)
-        phases.append(Phase(rule, options, feedback, frozen, start, stop, noise, probe_noise))
+        phase = Phase(rule, options, feedback, frozen, start, stop, noise, probe_noise)
+        if checked.rule.feedback_scale == MATCHED and not phase.raw(net):
+            match(net, data, phase, [l for l, b in feedback.items() if id(b) not in earlier])
+        phases.append(phase)
         start = stop
     return phases
 
@@ -179,21 +184,6 @@ def noise_of(
     training = Blocks(net.seeds, "noise", checked.batch_size, draw, net.backend)
     probe = Blocks(net.seeds, "probe_noise", data.probe.x.shape[1], draw, net.backend)
     return training, dict(zip(layers, probe(0), strict=True))
-
-
-def length(steps: int | None, epochs: float | None, steps_per_epoch: int | None) -> int:
-    """Steps of a stretch of training that is given in steps or in epochs.
-
-    Raises UserError where there are no epochs.
-    """
-    if steps is not None:
-        return steps
-    if steps_per_epoch is None:
-        raise UserError(
-            "epochs: this dataset is an endless stream without epochs: "
-            "type steps=N in place of epochs"
-        )
-    return max(1, round(epochs * steps_per_epoch))
 
 
 def receptive_fields(net: Network, checked: RunConfig) -> np.ndarray:
@@ -276,8 +266,7 @@ def loop_of(checked: RunConfig, net: Network, phase: Phase) -> str:
     """The way through a phase's steps: `compiled`, `seeds apart` or `seeds together`."""
     if compiled.covers(checked, net, phase):
         return "compiled"
-    shares = net.backend.shares(len(net.seeds), checked.batch_size * net.largest)
-    return "seeds apart" if shares != net.backend.shares(len(net.seeds), 0) else "seeds together"
+    return "seeds together" if parts_of(checked, net) == [ALL] else "seeds apart"
 
 
 def commit() -> str | None:

@@ -19,6 +19,7 @@ from fa_cli.signals import Array, Deltas, Signals  # noqa: F401 - as above
 from fa_cli.units import ACTIVATIONS, Unit
 
 Drawn = dict[int, np.ndarray]  # by layer, (S, ...)
+MATCHED = "matched"  # the word for feedback that keeps errors about as large in all layers
 
 
 @dataclass
@@ -36,6 +37,8 @@ class Network:
     masks: dict[str, Array] = field(
         default_factory=dict
     )  # 0 where a synapse is absent; sparse ones
+    dropout: dict[int, float] = field(default_factory=dict)  # fraction of the units of layer l
+    gates: dict[int, Array] = field(default_factory=dict)  # of a training step, (S, N, n_l)
 
     updates = 1  # of the parameters in a training step
 
@@ -63,7 +66,7 @@ class Network:
     def plain(self) -> bool:
         """Whether it is no more than this class with dense layers: what compiled/ knows."""
         dense = all(type(layer) is Dense for layer in self.layers)
-        return type(self) is Network and dense
+        return type(self) is Network and dense and not self.dropout
 
     def parameters(self) -> dict[str, Array]:
         """All that learning changes or could change, by name: W0, .. b0, .. B1, .."""
@@ -76,7 +79,10 @@ class Network:
         return {}
 
     def of(self, seeds: slice) -> "Network":
-        """The networks of some seeds; their arrays are views, so that they learn in place."""
+        """The networks of some seeds; their arrays are views, so that they learn in place.
+
+        Gates are their own.
+        """
         return replace(
             self,
             seeds=self.seeds[seeds],
@@ -85,6 +91,7 @@ class Network:
             bank={name: array[seeds] for name, array in self.bank.items()},
             feedback={l: array[seeds] for l, array in self.feedback.items()},
             masks={name: array[seeds] for name, array in self.masks.items()},
+            gates={},
         )
 
     # ---- forward ---------------------------------------------------------------------------------
@@ -99,24 +106,53 @@ class Network:
     def forward(self, x: Array, noise: Mapping[int, Array] | None = None) -> list[Array]:
         """Activations [h_0 .. h_L] of a batch x, (S, N, n_0): h_{l+1} = phi(W_l h_l + b_l).
 
-        `noise[l]`, (S, N, n_l), is added to h_l on its way.
+        `noise[l]`, (S, N, n_l), is added to h_l on its way; gates, where there are any, silence
+        units.
         """
         activations = [x]
         for l, unit in enumerate(self.units):
             h = unit.phi(self.backend.xp, self.drive(l, activations[l]))
-            activations.append(h + noise[l + 1] if noise and l + 1 in noise else h)
+            gate = self.gates.get(l + 1)
+            h = h if gate is None else h * gate
+            if noise and l + 1 in noise:
+                h = h + (noise[l + 1] if gate is None else noise[l + 1] * (gate > 0))
+            activations.append(h)
         return activations
+
+    def slope(self, l: int, h: Array) -> Array:
+        """phi'(a_l) of units that answer h_l, times their gates where there are any."""
+        slope = self.units[l - 1].slope
+        if l not in self.gates:
+            return slope(self.backend.xp, h)
+        return slope(self.backend.xp, h * (1 - self.dropout[l])) * self.gates[l]
 
     def observe(self, x: Array, target: Array) -> Signals:
         """Forward pass of a batch and its error, e = y* - y."""
         activations = self.forward(x)
-        above = zip(self.units, activations[1:], strict=True)
-        slopes = [None, *(unit.slope(self.backend.xp, h) for unit, h in above)]
+        slopes = [None, *(self.slope(l, h) for l, h in enumerate(activations[1:], start=1))]
         return Signals(activations, slopes, target, target - activations[-1])
 
     def present(self, batch, step: int) -> Iterator[Signals]:
         """Show the batch of a training step; parameters may change after each of the signals."""
+        self.gates = self.draw_gates(step, batch.x.shape[1]) if self.dropout else {}
         yield self.observe(batch.x, batch.target)
+        self.gates = {}
+
+    def draw_gates(self, step: int, examples: int) -> dict[int, Array]:
+        """Gates of a training step, (S, N, n_l): 0 for a fraction p of units, else 1 / (1 - p).
+
+        So a unit's activity is on average what it is without (Hinton et al., Improving neural
+        networks by preventing co-adaptation of feature detectors, 2012).
+        """
+
+        def one(seed: int, l: int) -> np.ndarray:
+            drawn = generator(seed, f"dropout{l}", step).random(
+                (examples, self.sizes[l]), "float32"
+            )
+            return (drawn >= self.dropout[l]) / np.float32(1 - self.dropout[l])
+
+        drawn = {l: over_seeds(one, self.seeds, l) for l in self.dropout}
+        return {l: self.backend.to_device(gates) for l, gates in drawn.items()}
 
     def observer(self, purpose: str) -> Callable[..., Signals]:
         """A function that shows one batch after another, without a trace, and returns signals."""
@@ -165,7 +201,8 @@ def build(model: ModelConfig, backend: Backend, seeds: Sequence[int]) -> Network
     shapes = {l: layer.shape for l, layer in enumerate(layers)}
     absent = per_layer("model.sparsity", model.sparsity, numbers)
     masks = draw_masks("weight_mask", shapes, absent, seeds)
-    scales = per_layer("model.weight_scale", model.weight_scale, numbers)
+    words = {name: fans(layers, model.weight_distribution, name) for name in FANS}
+    scales = per_layer("model.weight_scale", model.weight_scale, numbers, words)
     weights = draw("weights", shapes, scales, model.weight_distribution, seeds)
     weights |= literal("model.weights", model.weights, shapes, seeds)
     biases = None
@@ -182,7 +219,40 @@ def build(model: ModelConfig, backend: Backend, seeds: Sequence[int]) -> Network
         weights=[backend.to_device(masked(weights[l], masks.get(l))) for l in numbers],
         biases=biases,
         masks={f"W{l}": backend.to_device(mask) for l, mask in masks.items()},
+        dropout=fractions(model.dropout, len(layers)),
     )
+
+
+def fans(layers: Sequence[Layer], distribution: str, name: str) -> dict[int, float]:
+    """The scales of W_l by which a unit's drive has the variance that `name` is for.
+
+    lecun: 1 / m (Y. LeCun et al., Efficient BackProp, 1998), for m synapses that reach a unit;
+    xavier: 2 / (m + n), for n that leave one (X. Glorot & Y. Bengio, 2010); kaiming: 2 / m (K. He
+    et al., 2015).
+    """
+    found = {}
+    for l, layer in enumerate(layers):
+        reach = layer.products / layer.outputs
+        found[l] = spread(FANS[name](reach, layer.products / layer.inputs), distribution)
+    return found
+
+
+FANS = {
+    "lecun": lambda reach, leave: 1 / reach,
+    "xavier": lambda reach, leave: 2 / (reach + leave),
+    "kaiming": lambda reach, leave: 2 / reach,
+}
+
+
+def spread(variance: float, distribution: str) -> float:
+    """The scale of random numbers of a variance: the sd of normal ones, the range of uniform."""
+    return float(np.sqrt(3 * variance if distribution == "uniform" else variance))
+
+
+def fractions(dropout: float | Sequence[float], depth: int) -> dict[int, float]:
+    """Which fraction of a hidden layer's units is silent in a training step, where any is."""
+    given = per_layer("model.dropout", dropout, range(1, depth))
+    return {l: fraction for l, fraction in given.items() if fraction}
 
 
 def described(model: ModelConfig) -> list:
@@ -201,7 +271,9 @@ def add_feedback(
     """
     if not shapes:
         return {}
-    scales = per_layer("rule.feedback_scale", config.feedback_scale, shapes)
+    matched = {l: spread(1 / shape[1], config.feedback_distribution) for l, shape in shapes.items()}
+    words = {MATCHED: matched}
+    scales = per_layer("rule.feedback_scale", config.feedback_scale, shapes, words)
     absent = per_layer("rule.feedback_sparsity", config.feedback_sparsity, shapes)
     if not learns and config.feedback is None and not any(scales.values()):
         complain("rule.feedback_scale=0: no signal reaches the hidden layers, as with rule=shallow")

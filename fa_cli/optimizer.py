@@ -4,16 +4,53 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 
+from fa_cli.errors import UserError
 from fa_cli.network import Network
-from fa_cli.schema import OptimizerConfig
+from fa_cli.schema import PLATEAU, OptimizerConfig
 from fa_cli.signals import Array, Deltas, Signals
 
 
 def learning_rates(config: OptimizerConfig, times: np.ndarray) -> np.ndarray:
-    """eta at `times`, which count epochs in a run that is given in epochs, else steps."""
-    schedule = sorted(config.schedule)
+    """eta at `times`, which count epochs in a run that is given in epochs, else steps.
+
+    On a plateau it is less, for each seed by a factor of its own (`Plateau`).
+    """
+    schedule = sorted(config.schedule) if config.schedule != PLATEAU else []
     rates = np.array([config.learning_rate, *(rate for _, rate in schedule)])
     return rates[np.searchsorted([when for when, _ in schedule], times, side="right")]
+
+
+class Plateau:
+    """How often each seed's rate has fallen tenfold, as its validation error got no better.
+
+    Paper, Supp. Note 5: "reduced by an order of magnitude once progress had slowed substantially".
+    `patience`: steps without a better error. Raises UserError where there is no validation set, as
+    the test set must not decide.
+    """
+
+    def __init__(self, net: Network, heldout: str, patience: float):
+        if heldout != "validation":
+            raise UserError(
+                f"optimizer.schedule={PLATEAU}: the rate follows the validation error: type "
+                "dataset.validation=N, or a schedule such as [[20,0.001],[40,0.0001]]"
+            )
+        self.backend, self.patience = net.backend, patience
+        first = {"best": np.inf, "since": 0.0, "drops": 0.0}
+        full = net.backend.xp.full
+        self.state = {name: full(len(net.seeds), value) for name, value in first.items()}
+
+    def watch(self, step: int, errors: Array) -> None:
+        """See the validation errors (S,) before update `step`; twice the same changes nothing."""
+        best, since, drops = self.state.values()
+        better = errors < best
+        best[better], since[better] = errors[better], step
+        tired = step - since >= self.patience
+        drops[tired] += 1
+        since[tired] = step
+
+    def divisors(self) -> np.ndarray:
+        """What each seed's rate is divided by, (S,)."""
+        return 10.0 ** self.backend.to_host(self.state["drops"])
 
 
 def resting(net: Network) -> dict[str, Array]:

@@ -3,7 +3,7 @@
 Fields typed `Any` take one value for all layers or a list with one value for each.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from fa_cli.errors import UserError
 
 HERE = Path(__file__).parent  # YAML files are in it in a wheel, in a checkout beside it
 FOLDER = HERE / "conf" if (HERE / "conf").is_dir() else HERE.parent / "conf"
+PLATEAU = "plateau"  # the word for a rate that falls when learning has slowed
 METRICS = ["loss", "nse", "test_error", "angle_to_bp", "angle_w_b"]
 METRICS += ["delta_norm", "weight_norm", "feedback_norm"]
 
@@ -33,11 +34,11 @@ class ModelConfig:
     output: str = "linear"  # and of the output layer
     biases: bool = False
     bias_scale: float = 0.0  # biases start uniform in [-bias_scale, bias_scale]
-    weight_scale: Any = (
-        0.1  # omega: range of uniform, sd of normal weights; one, or one for each W_l
-    )
+    weight_scale: Any = 0.1  # omega: range of uniform, sd of normal weights; one, or one a W_l
+    # or lecun, xavier, kaiming: by the numbers of a unit's synapses
     weight_distribution: str = "uniform"  # or normal
     sparsity: Any = 0.0  # fraction of the elements that W_l lacks; one, or one for each W_l
+    dropout: Any = 0.0  # fraction of hidden units that are silent in a step; one, or one a layer
     weights: Any = None  # literal [W_0, W_1, ...] in place of random ones; null: one stays random
     options: dict[str, Any] = field(default_factory=dict)  # filled by config.check
 
@@ -48,6 +49,7 @@ class RuleConfig:
 
     name: str = MISSING
     feedback_scale: Any = 0.5  # beta: range or sd; one, or one for each B_l
+    # or matched: errors are about as large in all layers
     feedback_distribution: str = "uniform"  # or normal
     feedback_sparsity: Any = (
         0.0  # fraction of the elements that B_l lacks; one, or one for each B_l
@@ -79,9 +81,9 @@ class OptimizerConfig:
     """How the three-factor update changes the parameters."""
 
     learning_rate: float = 0.01  # eta: the update is summed over the batch, then times eta
-    schedule: list[Any] = field(
-        default_factory=list
-    )  # [[when, rate], ..]: rate from epoch (step) on
+    schedule: Any = field(default_factory=list)  # [[when, rate], ..]: from epoch (step) on
+    # or plateau: tenfold less where the validation error gets no better for `patience` epochs
+    patience: float = 3.0
     weight_decay: float = 0.0  # W *= 1 - learning_rate * weight_decay for every example
     momentum: float = 0.0  # v = momentum * v + update; W += v (Supp. Note 8)
 
@@ -134,20 +136,24 @@ class RunConfig:
     resume: bool = True  # false: train from the start, whatever there is already
 
 
-def per_layer(key: str, value: Any, layers: Iterable[int]) -> dict[int, float]:
+def per_layer(
+    key: str, value: Any, layers: Iterable[int], words: Mapping[str, Mapping] | None = None
+) -> dict[int, float]:
     """A number for all layers or a list with one for each, as {layer: number}.
 
-    Raises UserError where it is neither.
+    `words` stand for numbers by layer. Raises UserError where it is none of these.
     """
-    layers = list(layers)
+    layers, words = list(layers), words or {}
     values = value if isinstance(value, list) else [value] * len(layers)
     if len(values) != len(layers):
         raise UserError(
             f"{key}={value}: expected one number, or a list of {len(layers)}, one for each layer"
         )
-    if not all(is_scale(number) for number in values):
-        raise UserError(f"{key}={value}: expected finite numbers of at least 0")
-    return dict(zip(layers, map(float, values), strict=True))
+    if not all(is_scale(one) or (isinstance(one, str) and one in words) for one in values):
+        known = "".join(f", or {word}" for word in words)
+        raise UserError(f"{key}={value}: expected finite numbers of at least 0{known}")
+    given = zip(layers, values, strict=True)
+    return {l: words[one][l] if isinstance(one, str) else float(one) for l, one in given}
 
 
 def is_scale(value: Any) -> bool:

@@ -10,13 +10,14 @@ import numpy as np
 from fa_cli import compiled
 from fa_cli.data import Data
 from fa_cli.errors import UserError
+from fa_cli.layers.dense import Dense
 from fa_cli.network import Network
-from fa_cli.optimizer import decay, learning_rates, resting, update
+from fa_cli.optimizer import Plateau, decay, learning_rates, resting, update
 from fa_cli.probes import METRICS, View
 from fa_cli.randomness import Blocks
 from fa_cli.results.recorder import Recorder
 from fa_cli.rules import Rule
-from fa_cli.schema import RunConfig
+from fa_cli.schema import PLATEAU, RunConfig
 from fa_cli.signals import ALL, Array, Deltas, Signals
 
 
@@ -38,6 +39,12 @@ class Phase(NamedTuple):
             return {}
         return dict(zip(self.probe_noise, self.noise(step, seeds=seeds), strict=True))
 
+    def raw(self, net: Network) -> bool:
+        """Whether B_l alone, a matrix, makes delta_l of delta_{l+1} or of the error."""
+        path = self.rule.path
+        alone = path and path.through == "B" and not path.passes(self.options)
+        return bool(alone) and all(type(net.layers[l]) is Dense for l in self.feedback)
+
     def deltas(self, net: Network, signals: Signals, noise: Deltas | None) -> Deltas:
         """The rule's signals for all layers that learn."""
         given = {"noise": noise} if self.rule.noise else {}
@@ -53,8 +60,9 @@ def train(
     (after a checkpoint) on Ctrl-C, SIGTERM, SIGHUP, SIGUSR1 and SIGUSR2.
     """
     velocity = resting(net) if config.optimizer.momentum else None
+    plateau = plateau_of(config, net, data)
     sources = [data, *(phase.noise for phase in phases if phase.noise)]
-    state = state_of(net, velocity)
+    state = state_of(net, velocity, plateau)
     with np.errstate(all="ignore"), divergence_told(config):
         first = recorder.restore(state)
         for index, phase in enumerate(phases):
@@ -65,14 +73,14 @@ def train(
                     check_signals(net, data, phase)
                 if recorder.due(step) or step == phase.start:
                     bury(net, state, recorder, step)
-                    recorder.add(step, index, measure(config, net, data, phase))
+                    recorder.add(step, index, measure(config, net, data, phase, step, plateau))
                 if recorder.must_save():
                     recorder.save(step, state)
                 recorder.audit.keep(step, state_of(net), partial(given, data, phase, step))
-                learn(config, net, data, phase, velocity, range(step, stop))
+                learn(config, net, data, phase, velocity, range(step, stop), plateau)
         bury(net, state, recorder, phase.stop)
         recorder.audit.keep(phase.stop, state_of(net), dict)
-        recorder.add(phase.stop, index, measure(config, net, data, phase))
+        recorder.add(phase.stop, index, measure(config, net, data, phase, phase.stop, plateau))
     if config.record.keep_checkpoint:
         recorder.save(phase.stop, state)
 
@@ -84,16 +92,22 @@ def learn(
     phase: Phase,
     velocity: dict | None,
     steps: range,
+    plateau: Plateau | None = None,
 ) -> None:
     """Learn from the examples of some steps: forward, error, hidden signals, update."""
     epoch = data.steps_per_epoch if config.epochs else 1
-    rates = learning_rates(config.optimizer, np.array(steps) / epoch)
-    keeps = decay(config.optimizer, rates, config.batch_size * net.updates, net.backend.dtype)
+    scheduled = learning_rates(config.optimizer, np.array(steps) / epoch)
+
+    def paces(part: slice) -> tuple[np.ndarray, np.ndarray]:
+        rates = scheduled / plateau.divisors()[part] if plateau else scheduled
+        count = config.batch_size * net.updates
+        return rates, decay(config.optimizer, rates, count, net.backend.dtype)
+
     if compiled.covers(config, net, phase) and len(steps) >= compiled.SHORT:
-        return compiled.learn(net, data, phase, steps, rates, keeps)
+        return compiled.learn(net, data, phase, steps, *paces(ALL))
 
     def learn_part(part: slice) -> None:
-        some = net.of(part)
+        some, (rates, keeps) = net.of(part), paces(part)
         rolling = {name: v[part] for name, v in velocity.items()} if velocity else None
         for step, rate, keep in zip(steps, rates.tolist(), keeps.tolist(), strict=True):
             batch = data.batch(step, seeds=part)
@@ -105,7 +119,52 @@ def learn(
                     adapt(some, phase.rule, signals, delta, rate, keep, phase.frozen)
                 keep = 1.0  # weights decay once a step
 
-    net.backend.map(learn_part, net.backend.shares(len(net.seeds), config.batch_size * net.largest))
+    net.backend.map(learn_part, parts_of(config, net))
+
+
+def parts_of(config: RunConfig, net: Network) -> list[slice]:
+    """How the seeds are split into parts that learn apart: each with a rate of its own, or fast."""
+    count = len(net.seeds)
+    if config.optimizer.schedule == PLATEAU:
+        return [slice(s, s + 1) for s in range(count)]
+    return net.backend.shares(count, config.batch_size * net.largest)
+
+
+def plateau_of(config: RunConfig, net: Network, data: Data) -> Plateau | None:
+    """The fall of each seed's rate, where the schedule follows the validation error."""
+    if config.optimizer.schedule != PLATEAU:
+        return None
+    patience = length(None, config.optimizer.patience, data.steps_per_epoch)
+    return Plateau(net, data.heldout_name, patience)
+
+
+def length(steps: int | None, epochs: float | None, steps_per_epoch: int | None) -> int:
+    """Steps of a stretch of training that is given in steps or in epochs.
+
+    Raises UserError where there are no epochs.
+    """
+    if steps is not None:
+        return steps
+    if steps_per_epoch is None:
+        raise UserError(
+            "epochs: this dataset is an endless stream without epochs: "
+            "type steps=N in place of epochs"
+        )
+    return max(1, round(epochs * steps_per_epoch))
+
+
+def match(net: Network, data: Data, phase: Phase, layers: Collection[int]) -> None:
+    """Scale B_l of some layers, from the top down, until delta_l is as large as the error.
+
+    That is in the root mean square over the probe and units, for each seed. Paper, Supp. Note 5:
+    "so that roughly the same magnitude of error arrived at each layer".
+    """
+    net.feedback = phase.feedback
+    for l in sorted(layers, reverse=True):
+        signals = net.observer("probe")(data.probe)
+        delta = phase.deltas(net, signals, phase.probe_noise)[l]
+        error, arriving = ((array**2).mean(axis=(1, 2)) for array in (signals.error, delta))
+        phase.feedback[l] *= net.backend.xp.sqrt(error / arriving)[:, None, None]
 
 
 def check_signals(net: Network, data: Data, phase: Phase) -> None:
@@ -146,22 +205,38 @@ def adapt(
         net.prune(name)
 
 
-def measure(config: RunConfig, net: Network, data: Data, phase: Phase) -> dict[str, np.ndarray]:
-    """All metrics of the config at this moment, on the host.
+def measure(
+    config: RunConfig,
+    net: Network,
+    data: Data,
+    phase: Phase,
+    step: int,
+    plateau: Plateau | None = None,
+) -> dict[str, np.ndarray]:
+    """All metrics of the config before update `step`, on the host.
 
-    Column -> (S,), or (S, n_l) for those of single units.
+    Column -> (S,), or (S, n_l) for those of single units. A rate that follows the validation error
+    does so here, and is among them.
     """
     view = View(net, data, lambda net, signals: phase.deltas(net, signals, phase.probe_noise))
     columns = {}
     for name in config.record.metrics:
         columns |= METRICS[name](view)
-    return {column: net.backend.to_host(values) for column, values in columns.items()}
+    found = {column: net.backend.to_host(values) for column, values in columns.items()}
+    if plateau:
+        held = view.performance
+        plateau.watch(step, held["wrong" if held["classes"] else "squared"] / held["count"])
+        found["learning_rate"] = config.optimizer.learning_rate / plateau.divisors()
+    return found
 
 
-def state_of(net: Network, velocity: Mapping | None = None) -> dict[str, Array]:
-    """All that lives on from step to step, by name: parameters, potentials, momentum."""
+def state_of(
+    net: Network, velocity: Mapping | None = None, plateau: Plateau | None = None
+) -> dict[str, Array]:
+    """All that lives on from step to step, by name: parameters, potentials, momentum, rates."""
     rolling = {f"velocity/{name}": array for name, array in (velocity or {}).items()}
-    return net.parameters() | net.state() | rolling
+    falling = {f"plateau/{name}": array for name, array in plateau.state.items()} if plateau else {}
+    return net.parameters() | net.state() | rolling | falling
 
 
 def given(data: Data, phase: Phase, step: int) -> dict[str, Array]:

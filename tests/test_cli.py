@@ -60,6 +60,9 @@ def results(folder: Path) -> dict[str, bytes]:
     return {name: content for name, content in files.items() if name not in OTHERS}
 
 
+FALLING = ["optimizer.schedule=plateau", "optimizer.patience=0.1", "dataset.validation=300"]
+
+
 # ---- a run ---------------------------------------------------------------------------------------
 
 
@@ -109,6 +112,8 @@ def test_help_version_and_config(fa_run, tmp_path):
         ["rule=kolen_pollack", "optimizer.weight_decay=0.01"],
         ["experiment=debug"],
         ["experiment=debug", "rule=bp", "model.hidden=tanh", "dtype=float32"],
+        ["experiment=debug", "model.dropout=0.3", *FALLING],
+        ["experiment=debug", "rule.feedback_scale=matched", "rule.derivative=passed"],
     ],
     ids=" ".join,
 )
@@ -276,6 +281,7 @@ INTERRUPTED = {
     signal.SIGINT: ["rule=node_perturbation", "optimizer.momentum=0.5"],
     signal.SIGTERM: ["rule=kolen_pollack", "optimizer.weight_decay=0.01", "steps=20000"],
     signal.SIGUSR1: ["rule=kolen_pollack", "+rule.derivative=local", PHASES],
+    signal.SIGHUP: ["experiment=debug", "model.dropout=0.3", *FALLING, "steps=20000"],
 }
 INTERRUPTED[signal.SIGINT] += ["phases=[{steps:500},{freeze:[0],steps:19500}]"]
 

@@ -161,3 +161,37 @@ def test_only_what_is_plain_calls_itself_so(kind):
     assert network(layers_of(kind)).plain == (kind == "dense")
     assert network((5, 4, 3), sparsity=0.5).plain
     assert network((5, 4, 3), "kolen_pollack", feedback_sparsity=0.5).plain
+
+
+@pytest.mark.parametrize("distribution", ["uniform", "normal"])
+@pytest.mark.parametrize("kind", ["dense", "local"])
+@pytest.mark.parametrize(("word", "variance"), [("lecun", 1.0), ("kaiming", 2.0)])
+def test_scales_by_the_number_of_synapses(word, variance, kind, distribution):
+    """A unit whose inputs have variance 1 is driven with variance 1 (lecun), or 2 (kaiming)."""
+    sizes = {
+        "dense": [400, 500, 3],
+        "local": [[1, 20, 20], {"kind": "local", "maps": 2, "field": 7}],
+    }
+    net = network(
+        sizes[kind], weight_scale=word, weight_distribution=distribution, biases=False, bias_scale=0
+    )
+    x = np.random.default_rng(1).standard_normal((2, 300, 400))
+    assert abs(net.drive(0, x).var() / variance - 1) < 0.1
+
+
+def test_xavier_is_between_the_two_directions():
+    """The variance of a weight is 2 / (n_l + n_{l+1}), in a list of scales as well."""
+    net = network((300, 100, 3), weight_scale=["xavier", 0.5], weight_distribution="normal")
+    assert abs(net.weights[0].var() * 200 - 1) < 0.05 and 0.4 < net.weights[1].std() < 0.6
+
+
+@pytest.mark.parametrize(
+    ("rule", "shape"), [("fa", (500, 10)), ("dfa", (500, 10)), ("fa", (500, 400))]
+)
+def test_matched_feedback_is_as_the_paper_scales_it(rule, shape):
+    """Raw errors: B_l is uniform in +- sqrt(3 / m), m the number of signals that it carries."""
+    net = network((20, *shape[:1], *shape[1:]))
+    config = RuleConfig(name=rule, feedback_scale="matched")
+    (b,) = add_feedback(net, config, {1: shape}, learns=False, fresh="x").values()
+    limit = np.sqrt(3 / shape[1])
+    assert 0.99 * limit < abs(b).max() <= limit

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from helpers import batch, deltas, layers_of, network
 
+from fa_cli.errors import UserError
 from fa_cli.layers import LAYERS
-from fa_cli.optimizer import decay, learning_rates, resting, update
+from fa_cli.optimizer import Plateau, decay, learning_rates, resting, update
 from fa_cli.schema import OptimizerConfig
 
 pytestmark = pytest.mark.quick
@@ -131,3 +132,36 @@ def test_schedule():
     rates = learning_rates(config, [0, 9.99, 10, 19, 20, 1000])
     assert rates.tolist() == [1.0, 1.0, 0.1, 0.1, 0.01, 0.01]
     assert learning_rates(OptimizerConfig(learning_rate=0.3), [0, 7]).tolist() == [0.3, 0.3]
+
+
+def plateau(patience: float = 2) -> Plateau:
+    """Of two seeds, watched every step."""
+    return Plateau(network((3, 2)), "validation", patience)
+
+
+def test_a_plateau_cuts_the_rate_of_the_seed_that_is_on_it():
+    """Tenfold, after as many steps without a better error as it has patience, and again."""
+    watched, found = plateau(), []
+    for step, second in enumerate([9, 8, 8, 8.5, 7, 7, 7, 7, 7]):
+        watched.watch(step, np.array([10.0 - step, second]))
+        found.append(watched.divisors().tolist())
+    assert [first for first, _ in found] == [1.0] * 9
+    assert [second for _, second in found] == [1, 1, 1, 10, 10, 10, 100, 100, 1000]
+
+
+def test_a_plateau_that_is_looked_at_twice():
+    """As after a checkpoint: the second look at one step changes nothing."""
+    once, twice = plateau(), plateau()
+    for step, error in enumerate([3, 3, 3, 2, 2, 2, 2, np.nan, np.nan, np.nan]):
+        once.watch(step, np.array([error, 5.0 - step]))
+        for _ in range(2):
+            twice.watch(step, np.array([error, 5.0 - step]))
+    for name, array in once.state.items():
+        np.testing.assert_array_equal(array, twice.state[name])
+    assert once.divisors()[0] > 1
+
+
+def test_a_plateau_of_the_test_error_is_refused():
+    """The test set decides nothing."""
+    with pytest.raises(UserError, match=r"type dataset.validation=N"):
+        Plateau(network((3, 2)), "test", 2)

@@ -20,7 +20,7 @@ from fa_cli.errors import complain
 from fa_cli.layers.dense import transpose
 from fa_cli.network import Network
 from fa_cli.rules import Path, Rule
-from fa_cli.schema import RunConfig
+from fa_cli.schema import PLATEAU, RunConfig
 from fa_cli.signals import Array
 from fa_cli.units import ACTIVATIONS
 
@@ -42,7 +42,8 @@ def covers(config: RunConfig, net: Network, phase: "Phase") -> bool:
     size = config.batch_size
     small = size == 1 or (size <= FEW_EXAMPLES and size * net.largest < HEAVY)
     long = phase.stop - phase.start >= LONG
-    fits = known and small and long and not config.optimizer.momentum
+    paced = config.optimizer.momentum or config.optimizer.schedule == PLATEAU
+    fits = known and small and long and not paced
     return net.backend.compiled and fits and can_compile()
 
 
