@@ -174,6 +174,7 @@ def test_the_command(tmp_path):
     succeed(run_command(tmp_path, "-m", "experiment=fig2", "rule=bp,fa"))
     succeed(run_command(tmp_path, "plot"))
     shown = succeed(run_command(tmp_path, "report"))
+    assert "[/]" not in shown  # colours as such, and none where there is no terminal
     assert f"4 reproduced, 0 close, 0 not reproduced, {len(IDS) - 4} not run" in shown
     outputs = tmp_path / "outputs"
     table = read_report(outputs / "report.csv")

@@ -16,6 +16,7 @@ import pandas as pd
 import yaml
 from omegaconf import DictConfig
 from rich.table import Table
+from rich.text import Text
 
 from fa_cli import terminal
 from fa_cli.claims.criteria import CRITERIA, Judgement, load_criteria
@@ -160,7 +161,7 @@ def on_terminal(table: pd.DataFrame) -> Table:
         shown.add_column(heading, no_wrap=heading != "claim")
     for row in table.itertuples():
         found = f"{row.measured} ± {row.spread}" if row.spread else row.measured
-        verdict = f"[{COLOURS[row.verdict]}]{row.verdict}[/]"
+        verdict = Text(row.verdict, style=COLOURS[row.verdict])
         shown.add_row(row.id, row.claim, row.paper, found, str(row.n), verdict)
     return shown
 
