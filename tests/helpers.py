@@ -29,9 +29,15 @@ for load in (load_layers, load_models, load_rules, load_metrics):
     load()
 
 DATA = Path(os.environ["FA_DATA_DIR"]).absolute() if os.environ.get("FA_DATA_DIR") else None
-needs_mnist = pytest.mark.skipif(
-    not (DATA and (DATA / "mnist").is_dir()), reason="FA_DATA_DIR holds no mnist/"
-)
+
+
+def needs(dataset: str) -> pytest.MarkDecorator:
+    """A mark of tests that want real data."""
+    there = DATA and (DATA / dataset).is_dir()
+    return pytest.mark.skipif(not there, reason=f"FA_DATA_DIR holds no {dataset}/")
+
+
+needs_mnist = needs("mnist")
 FA_RUN = str(Path(sys.executable).with_name("fa-run"))
 
 

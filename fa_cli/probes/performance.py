@@ -21,6 +21,21 @@ def nse(view: View) -> Columns:
     return {"nse": held["squared"] / variation}
 
 
+@METRICS.register("test_mse")
+def test_mse(view: View) -> Columns:
+    """Squared error of a reconstructed image, summed over its pixels, mean over held-out images.
+
+    `test_mse` is in units of pixels in [0, 1], `test_mse_raw` in those of the network's inputs
+    (Supp. Note 9 does not say which). `validation_mse` where the images are a validation set.
+    """
+    contrast = getattr(view.data, "contrast", None)
+    if contrast is None:
+        return {}
+    raw = view.performance["squared"] / view.performance["count"]
+    name = f"{view.data.heldout_name}_mse"
+    return {name: raw / contrast**2, f"{name}_raw": raw}
+
+
 @METRICS.register("test_error")
 def test_error(view: View) -> Columns:
     """Percent of held-out examples whose largest output is not their class.

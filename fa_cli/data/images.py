@@ -1,0 +1,95 @@
+"""Images and the class of each: what all such datasets have in common.
+
+A dataset's file says where its images come from, `@images("mnist")` over a function of the setting
+that returns them as `Files`; how they are shown is the same for all.
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Literal, NamedTuple
+
+import numpy as np
+
+from fa_cli.backend import Backend
+from fa_cli.data import Files, Labelled, Setting, dataset
+from fa_cli.data.distortions import Distortion
+from fa_cli.options import Expected, Pair, Whole
+from fa_cli.signals import Array
+
+Extent = Annotated[float, Expected("a number of at least 0", lambda value: value >= 0)]
+Scale = Literal["none", "unit", "symmetric", "standard"]
+
+
+def images(name: str) -> Callable:
+    """Decorator that registers a function (setting) -> Files as a dataset of images."""
+
+    def register(files_of: Callable[[Setting], Files]) -> Callable:
+        def open_images(
+            setting: Setting,
+            standardize: Scale,
+            targets: Pair | Literal["input"],
+            validation: Whole,
+            elastic: Extent = 0.0,
+            translation: Extent = 0.0,
+            rotation: Extent = 0.0,
+            scaling: Extent = 0.0,
+        ) -> Labelled:
+            distortion = Distortion(elastic, translation, rotation, scaling)
+            return shown(setting, files_of(setting), standardize, targets, validation, distortion)
+
+        dataset(name, files_of)(open_images)
+        return files_of
+
+    return register
+
+
+class Pixels(NamedTuple):
+    """uint8 pixels as inputs in the run's dtype: x = scale * pixel - shift."""
+
+    backend: Backend
+    scale: float
+    shift: float
+
+    def __call__(self, pixels: Array) -> Array:
+        """Inputs of pixels of any shape."""
+        dtype = self.backend.dtype
+        x = self.backend.xp.multiply(pixels, dtype.type(self.scale), dtype=dtype)
+        if self.shift:
+            x -= dtype.type(self.shift)
+        return x
+
+
+def shown(
+    setting: Setting,
+    files: Files,
+    standardize: Scale,
+    targets: Pair | Literal["input"],
+    validation: int,
+    distortion: Distortion,
+) -> Labelled:
+    """Images as a network sees them, and what it is to make of them.
+
+    `standardize`: `none` keeps pixels in 0..255, `unit` divides by 255, `symmetric` brings them to
+    -0.9..0.9, `standard` brings the training set's mean to 0 and its sd to 1 (over all pixels
+    together). `targets`: the values of the wrong and of the right class, or `input`: the image
+    itself, as for an autoencoder (Supp. Note 9).
+    """
+    kept = files.split(validation)
+    shift, scale = standardization(kept.train, standardize)
+    pixels, change = Pixels(setting.backend, scale, shift), distortion if any(distortion) else None
+    if targets == "input":
+        data = Labelled(setting, files, pixels, lambda x, labels: x, validation, change, False)
+        data.contrast = 255 * scale
+        return data
+    classes = int(kept.train_labels.max()) + 1
+    codes = setting.backend.to_device(np.where(np.eye(classes), targets[1], targets[0]))
+    return Labelled(setting, files, pixels, lambda x, labels: codes[labels], validation, change)
+
+
+def standardization(pixels: np.ndarray, kind: Scale) -> tuple[float, float]:
+    """(shift, scale) such that x = scale * pixel - shift; mean and sd over all training pixels."""
+    if kind != "standard":
+        return {"none": (0.0, 1.0), "unit": (0.0, 1 / 255), "symmetric": (0.9, 1.8 / 255)}[kind]
+    counts = np.bincount(pixels.ravel(), minlength=256) / pixels.size
+    mean = counts @ np.arange(256)
+    sd = np.sqrt(counts @ (np.arange(256) - mean) ** 2)
+    return mean / sd, 1 / sd
