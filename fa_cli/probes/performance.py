@@ -36,6 +36,19 @@ def test_mse(view: View) -> Columns:
     return {name: raw / contrast**2, f"{name}_raw": raw}
 
 
+@METRICS.register("dead_units")
+def dead_units(view: View) -> Columns:
+    """Percent of each hidden layer's units that answer no held-out example with more than 0.
+
+    Supp. Note 5: feedback alignment can push rectified linear units to where they have no slope.
+    """
+    show, answered = view.net.observer("heldout"), {}
+    for batch in view.data.heldout():
+        for l, h in enumerate(show(batch).activations[1:-1], start=1):
+            answered[l] = answered.get(l, False) | (h > 0).any(axis=1)
+    return {f"dead_units_{l}": 100 * (~units).mean(axis=1) for l, units in answered.items()}
+
+
 @METRICS.register("test_error")
 def test_error(view: View) -> Columns:
     """Percent of held-out examples whose largest output is not their class.

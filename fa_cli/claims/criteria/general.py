@@ -26,10 +26,17 @@ def value(
     return Judgement({column: values}, met, close, test, effect=f"{mean - at:+.2g}", note=note)
 
 
+def compared(runs: Runs, column: str, level: float | None) -> dict[str, np.ndarray]:
+    """What is compared: the final values of each run or, where a `level` is given, steps to it."""
+    if level is None:
+        return {name: final(run, column) for name, run in runs.items()}
+    return {name: steps_to(run, level, column) for name, run in runs.items()}
+
+
 @criterion("order")
-def order(runs: Runs, column: str = "nse") -> Judgement:
-    """The first run's values are smaller than the second's: one-sided Welch t-test, p < 0.01."""
-    numbers = {name: final(run, column) for name, run in runs.items()}
+def order(runs: Runs, column: str = "nse", level: float | None = None) -> Judgement:
+    """The first run's numbers are smaller than the second's: one-sided Welch t-test, p < 0.01."""
+    numbers = compared(runs, column, level)
     a, b = numbers.values()
     p = p_smaller(a, b)
     test, effect = "one-sided Welch t-test, p < 0.01", welch_interval(a, b)
@@ -40,14 +47,8 @@ def order(runs: Runs, column: str = "nse") -> Judgement:
 def as_good_as(
     runs: Runs, column: str = "nse", points: float | None = None, level: float | None = None
 ) -> Judgement:
-    """The upper 95 % bound of mean(a) - mean(b) is below `points`, or below 10 % of b.
-
-    What is compared are the final values or, where a `level` is given, the steps to it.
-    """
-    if level is None:
-        numbers = {name: final(run, column) for name, run in runs.items()}
-    else:
-        numbers = {name: steps_to(run, level, column) for name, run in runs.items()}
+    """The upper 95 % bound of mean(a) - mean(b) is below `points`, or below 10 % of b."""
+    numbers = compared(runs, column, level)
     a, b = numbers.values()
     margin = 0.1 * b.mean() if points is None else points
     bound = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.9).high

@@ -1,0 +1,43 @@
+"""Supp. Note 5: units that die, and what regularises as feedback alignment does."""
+
+import numpy as np
+
+from fa_cli.claims.criteria import Judgement, Runs, criterion
+from fa_cli.claims.measures import column_of, final, p_smaller, welch_interval
+from fa_cli.results.reading import Run
+
+
+@criterion("N5.4")
+def rectified_units_die(runs: Runs) -> Judgement:
+    """More than three times as many units are dead, and the error is higher (Welch, p < 0.01)."""
+    rectified, piecewise = runs.values()
+    numbers = {name: dead(run) for name, run in runs.items()}
+    a, b = (numbers[name].mean() for name in runs)
+    p = p_smaller(final(piecewise, "test_error"), final(rectified, "test_error"))
+    test = f"share of dead units {a:.3g} % > 3 x {b:.3g} %, and a higher error (Welch, p < 0.01)"
+    effect = welch_interval(final(rectified, "test_error"), final(piecewise, "test_error"))
+    met, close = a > 3 * b and p < 0.01, a > b and p < 0.5
+    return Judgement(numbers, met, close, test, p, [*numbers][1], effect)
+
+
+def dead(run: Run) -> np.ndarray:
+    """Percent of hidden units that are silent on all test images at the end, (S,)."""
+    layers = range(1, len(run.config["model"]["sizes"]) - 1)
+    return np.mean([final(run, column_of(run, f"dead_units_{l}")) for l in layers], axis=0)
+
+
+@criterion("N5.16")
+def better_than_weight_decay(runs: Runs) -> Judgement:
+    """FA ends below backprop with the best of its weight decays: Welch, p < 0.01.
+
+    The best is that of the lowest test error, which favours backprop.
+    """
+    errors = {name: final(run, "test_error") for name, run in runs.items()}
+    fa, *others = errors
+    best = min(others, key=lambda name: errors[name].mean())
+    p = p_smaller(errors[fa], errors[best])
+    numbers = {fa: errors[fa], best: errors[best]}
+    test = f"one-sided Welch t-test against the best of {len(others)} decays, p < 0.01"
+    close = errors[fa].mean() < errors[best].mean()
+    effect = welch_interval(errors[fa], errors[best])
+    return Judgement(numbers, p < 0.01, close, test, p, best, effect)
