@@ -6,15 +6,36 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import needs_mnist, run_here, succeed
+from helpers import needs, run_here, succeed
 from omegaconf import OmegaConf
+from small_data import BY_HAND, small_files
 
 from fa_cli import config
 from fa_cli.schema import RunConfig
 
 PARTS = ("model", "rule", "dataset", "backend", "optimizer")  # groups of a run
-ON_MNIST = ("fig3_mnist", "fig3_sparse", "fig4_spiking")
-SMALLER = {"fig4_spiking": ["model.sizes=[784,30,20,20,1000]"]}
+FETCHED = {name: "mnist" for name in ("mnist", "mnist_back_image_synthetic")}
+FETCHED["fashion_mnist"] = "fashion_mnist"
+THREE = "model.sizes=[784,30,20,20,10]"
+LOCAL = "model.layers=[[1,28,28],{kind:local,maps:1,field:16},20,20,10]"
+LARGER = "model.layers=[[1,32,32],{kind:local,maps:1,field:20},20,10]"
+SMALLER = {
+    "fig4_spiking": "model.sizes=[784,30,20,20,1000]",
+    "note5_local": LOCAL,
+    "note5_distorted": LOCAL,
+    "note5_deep": "model.sizes=[784,20,20,20,20,20,20,20,20,20,20,10]",
+    **{
+        f"note5_{kind}": THREE
+        for kind in ("tanh", "small", "dropout", "piecewise", "relu", "decay")
+    },
+    **{f"note5_{kind}": THREE for kind in ("fashion", "back_image", "back_image_synthetic")},
+    "note6_tanh": "model.sizes=[1024,30,20,10]",
+    "note6_local": LARGER,
+    "note6_piecewise": LARGER,
+    "note7": "model.sizes=[39,30,20,6]",
+    "note9_narrow": "model.sizes=[784,30,10,30,784]",
+    "note9_wide": "model.sizes=[784,30,30,30,784]",
+}
 
 
 def files_of(groups: Iterable[str]) -> list[str]:
@@ -73,17 +94,26 @@ def short_phases(experiment: str) -> list[dict]:
     return short
 
 
+def dataset_of(experiment: str) -> str:
+    """The name of an experiment's dataset."""
+    return composed(experiment)["dataset"]["name"]
+
+
 def marked(experiment: str) -> str:
     """An experiment as a parameter, skipped where its data are not there."""
-    on_mnist = experiment.endswith(ON_MNIST)
-    return pytest.param(experiment, marks=needs_mnist if on_mnist else ())
+    fetched = FETCHED.get(dataset_of(experiment))
+    return pytest.param(experiment, marks=needs(fetched) if fetched else ())
 
 
 @pytest.mark.parametrize("experiment", [*map(marked, files_of(["experiment"]))])
 def test_every_experiment_runs(experiment, tmp_path):
     """Two steps of two seeds, or one of each phase: the columns, the rows, and numbers in them."""
     name, phases = experiment.split("=")[1], short_phases(experiment)
-    words = [experiment, "seeds=2", "steps=2", "record.every=2", *SMALLER.get(name, [])]
+    words = [experiment, "seeds=2", "steps=2", "record.every=2"]
+    if name in SMALLER:
+        words.append(SMALLER[name])
+    if dataset_of(experiment) in BY_HAND:
+        words += [f"data_dir={small_files()}", "batch_size=10"]
     succeed(run_here(tmp_path, *words, f"phases={phases}".replace("'", "")))
     (path,) = tmp_path.rglob("metrics.csv")
     table = pd.read_csv(path)

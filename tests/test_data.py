@@ -10,6 +10,7 @@ from typing import get_args
 import numpy as np
 import pytest
 from helpers import DATA, needs, needs_mnist, network
+from small_data import BY_HAND, small_files
 
 from fa_cli.backend import NumpyBackend
 from fa_cli.data import DATASETS, Data, Files, Labelled, Setting, load_datasets
@@ -26,6 +27,10 @@ BACKEND = NumpyBackend("float64")
 FITTING = {  # (inputs, outputs, batch_size) of tasks that want certain ones
     "mnist": (784, 10, 10),
     "fashion_mnist": (784, 10, 10),
+    "mnist_back_image": (784, 10, 10),
+    "mnist_back_image_synthetic": (784, 10, 10),
+    "svhn": (1024, 10, 10),
+    "timit": (39, 6, 10),
     "digits": (64, 10, 10),
     "teacher": (30, 10, 10),
     "xor": (2, 1, 4),
@@ -34,7 +39,11 @@ FITTING = {  # (inputs, outputs, batch_size) of tasks that want certain ones
     "linear_expected": (8, 3, 8),
 }
 slow = pytest.mark.slow
-LARGE = {"mnist": (needs_mnist, slow), "fashion_mnist": (needs("fashion_mnist"), slow)}
+LARGE = {
+    "mnist_back_image_synthetic": (needs_mnist, slow),
+    "mnist": (needs_mnist, slow),
+    "fashion_mnist": (needs("fashion_mnist"), slow),
+}
 NAMES = [pytest.param(name, marks=LARGE.get(name, ())) for name in sorted(DATASETS)]
 GIVEN = {"sizes": [30, 20, 10], "targets": [0, 1], "validation": 0, "standardize": "unit"}
 
@@ -50,7 +59,8 @@ def open_dataset(name, seeds=(0, 1), batch_size=None, inputs=None, outputs=None,
     """A dataset, for a network of the sizes that it wants."""
     fits = FITTING.get(name, (20, 10, 10))
     inputs, outputs, size = inputs or fits[0], outputs or fits[1], batch_size or fits[2]
-    setting = Setting(list(seeds), inputs, outputs, outputs, size, 20, BACKEND, str(DATA), False)
+    data_dir = str(small_files() if name in BY_HAND else DATA)
+    setting = Setting(list(seeds), inputs, outputs, outputs, size, 20, BACKEND, data_dir, False)
     return DATASETS[name].open(setting, **options_for(name, **options))
 
 

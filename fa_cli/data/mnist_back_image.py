@@ -1,0 +1,75 @@
+"""MNIST digits over patches of photographs: those of the LISA laboratory, and some of our own."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from fa_cli.data import Files, Setting
+from fa_cli.data.by_hand import converted, file_of
+from fa_cli.data.fetch import MNIST, contents, idx_array
+from fa_cli.data.images import images
+from fa_cli.randomness import generator
+
+ORIGIN = (
+    "get mnist_background_images.zip from "
+    "http://www.iro.umontreal.ca/~lisa/twiki/bin/view.cgi/Public/MnistVariations and unpack it"
+)
+TRAIN = "mnist_background_images_test.amat"  # the larger of the two, as in the paper
+TEST = "mnist_background_images_train.amat"
+ARRAYS = ("train", "train_labels", "test", "test_labels")
+TESTED = 10_000  # of the smaller file
+TEXTURED = 0.05  # sd of a patch, of 0..1, below which it is too smooth to be used
+
+
+@images("mnist_back_image")
+def mnist_back_image(setting: Setting) -> Files:
+    """A person's .amat files; as in Supp. Note 5 the larger set, 50,000, is trained on.
+
+    H. Larochelle et al., An empirical evaluation of deep architectures on problems with many
+    factors of variation, ICML 2007.
+    """
+    folder = Path(setting.data_dir) / "mnist_back_image"
+    if not (folder / "converted").is_dir():
+        for name in (TRAIN, TEST):
+            file_of(folder, name, ORIGIN)
+    return Files(*converted(folder, ARRAYS, lambda into: convert(folder, into)))
+
+
+def convert(folder: Path, into: Path) -> None:
+    """Write images as bytes (count, 784) and labels of the .amat files: rows of text in [0, 1]."""
+    for part, name, most in (("train", TRAIN, None), ("test", TEST, TESTED)):
+        table = pd.read_csv(folder / name, sep=r"\s+", header=None, dtype=np.float32, nrows=most)
+        rows = table.to_numpy()
+        np.save(into / f"{part}.npy", (255 * rows[:, :-1]).round().astype(np.uint8))
+        np.save(into / f"{part}_labels.npy", rows[:, -1].astype(np.uint8))
+
+
+@images("mnist_back_image_synthetic")
+def mnist_back_image_synthetic(setting: Setting) -> Files:
+    """MNIST over patches of one photograph that Matplotlib ships: like it, and not it.
+
+    Sizes are those of Supp. Note 5, 50,000 + 10,000; each image has a patch of its own, the same
+    in every run, and a digit covers what is darker behind it.
+    """
+    found = contents(MNIST, setting.data_dir, setting.fetch)
+    train, train_labels, test, test_labels = map(idx_array, found, MNIST.checksums)
+    train, train_labels = train[:50_000], train_labels[:50_000]
+    over = [np.maximum(x, patches(len(x), k)) for k, x in enumerate((train, test))]
+    return Files(over[0], train_labels, over[1], test_labels)
+
+
+def patches(count: int, block: int) -> np.ndarray:
+    """Random 28 x 28 patches of the photograph that have some texture, (count, 784) of bytes."""
+    package = Path(importlib.util.find_spec("matplotlib").origin).parent
+    with Image.open(package / "mpl-data" / "sample_data" / "grace_hopper.jpg") as photograph:
+        grey = np.asarray(photograph.convert("L"))
+    windows = np.lib.stride_tricks.sliding_window_view(grey, (28, 28))
+    rng, found = generator(0, "patches", block), []
+    while sum(map(len, found)) < count:
+        rows, columns = (rng.integers(0, size, count) for size in windows.shape[:2])
+        some = windows[rows, columns].reshape(count, -1)
+        found.append(some[some.std(axis=1) > TEXTURED * 255])
+    return np.concatenate(found)[:count]

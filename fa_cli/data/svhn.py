@@ -1,0 +1,57 @@
+"""House numbers, SVHN: a person's .mat files with 604,388 + 26,032 images of 32 x 32 pixels."""
+
+from pathlib import Path
+
+import numpy as np
+from scipy.io import loadmat
+
+from fa_cli.data import PIECE, Files, Setting
+from fa_cli.data.by_hand import check_md5, converted, file_of
+from fa_cli.data.images import images
+
+ORIGIN = "get it from http://ufldl.stanford.edu/housenumbers (format 2)"
+MD5 = {
+    "train_32x32.mat": "e26dedcc434d2e4c54c9b2d4a06d8373",
+    "extra_32x32.mat": "a93ce644f1a588dc4d68dda5feec44a7",
+    "test_32x32.mat": "eb5a983be6a315427106f1b164d9cef3",
+}
+ARRAYS = ("train", "train_labels", "test", "test_labels")
+
+
+@images("svhn")
+def svhn(setting: Setting) -> Files:
+    """The digit in the middle of a picture, grey by the mean of its channels. Supp. Note 6.
+
+    Y. Netzer et al., Reading digits in natural images with unsupervised feature learning, 2011.
+    Training images are those of train and of extra; they stay on disk.
+    """
+    folder = Path(setting.data_dir) / "svhn"
+    if not (folder / "converted").is_dir():
+        for name in MD5:
+            file_of(folder, name, ORIGIN)
+    return Files(*converted(folder, ARRAYS, lambda into: convert(folder, into)))
+
+
+def convert(folder: Path, into: Path) -> None:
+    """Write grey images (count, 1024) and labels of the .mat files, one file at a time."""
+    for name in MD5:
+        check_md5(folder / name, MD5)
+    parts = {"train": ["train_32x32.mat", "extra_32x32.mat"], "test": ["test_32x32.mat"]}
+    for part, names in parts.items():
+        labels = [loadmat(folder / name, variable_names=["y"])["y"].ravel() % 10 for name in names]
+        np.save(into / f"{part}_labels.npy", np.concatenate(labels).astype(np.uint8))
+        shape, start = (sum(map(len, labels)), 1024), 0
+        grey = np.lib.format.open_memmap(into / f"{part}.npy", "w+", np.uint8, shape)
+        for name in names:
+            start = add_grey(folder / name, grey, start)
+
+
+def add_grey(path: Path, grey: np.ndarray, start: int) -> int:
+    """Add a file's images to `grey` from row `start` on; returns the row after the last."""
+    colour = loadmat(path, variable_names=["X"])["X"]  # (32, 32, 3, count)
+    count = colour.shape[3]
+    for k in range(0, count, PIECE):
+        some = colour[..., k : k + PIECE].mean(axis=2).round()
+        rows = some.reshape(1024, -1).T
+        grey[start + k : start + k + len(rows)] = rows
+    return start + count

@@ -1,0 +1,125 @@
+"""Speech, TIMIT: frames of six stop consonants from a person's licensed folder (Supp. Note 7)."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from fa_cli.data import Files, Labelled, Setting, dataset
+from fa_cli.data.by_hand import converted
+from fa_cli.errors import UserError
+from fa_cli.options import Pair, Whole
+from fa_cli.signals import Array
+
+STOPS = ("b", "d", "g", "p", "t", "k")
+RATE = 16_000  # samples a second
+FRAME = RATE // 100  # samples from one frame to the next: 10 ms
+WINDOW = 25 * RATE // 1000  # samples that a frame sees
+COEFFICIENTS = 13  # of a frame; with first and second derivatives 39
+ARRAYS = ("train", "train_labels", "test", "test_labels")
+ORIGIN = (
+    "get it from the Linguistic Data Consortium (LDC93S1, licensed) and put its folders TRAIN and "
+    "TEST there, or ready vectors as vectors.npz with train (count, 39), train_labels, test and "
+    "test_labels"
+)
+
+
+@dataset("timit")
+def timit(setting: Setting, targets: Pair, validation: Whole) -> Labelled:
+    """39 numbers of each 10 ms of a stop consonant, of mean 0 and sd 1, and which of six it is.
+
+    Mel-frequency cepstral coefficients with their first two temporal derivatives. J. S. Garofolo et
+    al., TIMIT acoustic-phonetic continuous speech corpus, LDC93S1, 1993. The dialect sentences
+    (SA), which all speakers read, are left out.
+    """
+    files = files_of(Path(setting.data_dir) / "timit")
+    kept = files.split(validation)
+    mean, sd = kept.train.mean(axis=0), kept.train.std(axis=0)
+    shift, scale = map(setting.backend.to_device, (mean, np.where(sd > 0, sd, 1)))
+    codes = setting.backend.to_device(np.where(np.eye(len(STOPS)), targets[1], targets[0]))
+
+    def numbers(x: Array) -> Array:
+        return (x - shift) / scale
+
+    return Labelled(setting, files, numbers, lambda x, labels: codes[labels], validation)
+
+
+def files_of(folder: Path) -> Files:
+    """Ready vectors, or those of the recordings, which are made once.
+
+    Raises UserError where there are neither.
+    """
+    ready = folder / "vectors.npz"
+    if ready.is_file():
+        return of_vectors(ready)
+    if not (folder / "converted").is_dir() and not list(utterances(folder, "train")):
+        raise UserError(f"timit is not in {folder}: {ORIGIN}")
+    return Files(*converted(folder, ARRAYS, lambda into: convert(folder, into)))
+
+
+def of_vectors(path: Path) -> Files:
+    """The arrays of a .npz file; raises UserError for others than those."""
+    with np.load(path, allow_pickle=False) as stored:
+        if lacking := [name for name in ARRAYS if name not in stored]:
+            raise UserError(f"{path} has no {lacking[0]}: expected {', '.join(ARRAYS)}")
+        files = Files(*(stored[name] for name in ARRAYS))
+    if files.train.ndim != 2 or len(files.train) != len(files.train_labels):
+        raise UserError(f"{path}: expected a vector and a label of each frame")
+    return files
+
+
+def utterances(folder: Path, part: str) -> Iterator[Path]:
+    """Recordings of `train` or `test` that have labels, in the order of their paths."""
+    for path in sorted(folder.rglob("*")):
+        below = [name.lower() for name in path.relative_to(folder).parts]
+        spoken = path.suffix.lower() == ".wav" and not path.name.lower().startswith("sa")
+        if spoken and below[0] == part and labels_of(path):
+            yield path
+
+
+def labels_of(recording: Path) -> Path | None:
+    """The file beside a recording that says which phone is where."""
+    beside = (recording.with_suffix(suffix) for suffix in (".PHN", ".phn"))
+    return next((path for path in beside if path.is_file()), None)
+
+
+def convert(folder: Path, into: Path) -> None:
+    """Write vectors (count, 39) and labels of all stop consonants."""
+    library = librosa()
+    for part in ("train", "test"):
+        found = [frames(path, library) for path in utterances(folder, part)]
+        if not sum(len(labels) for _, labels in found):
+            raise UserError(f"{folder} has no stop consonants in {part.upper()}: {ORIGIN}")
+        vectors, labels = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+        np.save(into / f"{part}.npy", vectors.astype(np.float32))
+        np.save(into / f"{part}_labels.npy", labels)
+
+
+def librosa() -> ModuleType:
+    """The audio library; raises UserError where it is not installed."""
+    try:
+        import librosa  # slow to import, and needed once
+    except ModuleNotFoundError:
+        raise UserError(
+            "dataset=timit needs librosa for recordings: type `pip install 'fa-run[audio]'`"
+        ) from None
+    return librosa
+
+
+def frames(recording: Path, library: ModuleType) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors (count, 39) and labels of the 10 ms frames whose middle is in a stop consonant."""
+    sound, _ = library.load(io.BytesIO(recording.read_bytes()), sr=RATE)
+    cepstrum = library.feature.mfcc(
+        y=sound, sr=RATE, n_mfcc=COEFFICIENTS, hop_length=FRAME, win_length=WINDOW, n_fft=512
+    )
+    derivatives = [library.feature.delta(cepstrum, order=order, mode="nearest") for order in (1, 2)]
+    vectors = np.concatenate([cepstrum, *derivatives]).T
+    which = np.full(len(vectors), -1)
+    middles = FRAME * np.arange(len(vectors))
+    for line in labels_of(recording).read_text().splitlines():
+        start, stop, phone = line.split()
+        if phone in STOPS:
+            which[(int(start) <= middles) & (middles < int(stop))] = STOPS.index(phone)
+    return vectors[which >= 0], which[which >= 0]

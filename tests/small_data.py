@@ -1,0 +1,73 @@
+"""Datasets that a person must get, a few examples of each in the true formats."""
+
+import hashlib
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from fa_cli.data import mnist_back_image, svhn, timit
+
+BY_HAND = ("svhn", "mnist_back_image", "timit")
+COUNTS = {"train_32x32.mat": 30, "extra_32x32.mat": 25, "test_32x32.mat": 12}  # images
+SPOKEN = {"TRAIN": ("SA1", "SI1", "SX7"), "TEST": ("SI2", "SX9")}  # sentences
+PHONES = ("h#", "b", "iy", "d", "g", "p", "ix", "t", "k", "h#")  # of a tenth of a second each
+
+
+def write_svhn(data_dir: Path) -> dict[str, str]:
+    """Three .mat files in `svhn`; returns the MD5 of each."""
+    folder, rng, sums = data_dir / "svhn", np.random.default_rng(0), {}
+    folder.mkdir(parents=True)
+    for name, count in COUNTS.items():
+        pixels = rng.integers(0, 256, (32, 32, 3, count), np.uint8)
+        labels = (np.arange(count) % 10 + 1).astype(np.uint8)[:, None]  # 10 is the digit 0
+        savemat(folder / name, {"X": pixels, "y": labels}, do_compression=True)
+        content = (folder / name).read_bytes()
+        sums[name] = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    return sums
+
+
+def write_back_image(data_dir: Path) -> None:
+    """Two .amat files in `mnist_back_image`: rows of 784 numbers in [0, 1] and a label."""
+    folder, rng = data_dir / "mnist_back_image", np.random.default_rng(0)
+    folder.mkdir(parents=True)
+    for name, count in ((mnist_back_image.TRAIN, 60), (mnist_back_image.TEST, 15)):
+        pixels, labels = rng.integers(0, 256, (count, 784)) / 255, np.arange(count) % 10
+        np.savetxt(folder / name, np.column_stack([pixels, labels]), fmt="%.9g", delimiter="   ")
+
+
+def write_timit(data_dir: Path) -> None:
+    """Recordings of noise in NIST SPHERE, and which phone is where, in `timit`."""
+    import soundfile
+
+    rng, step = np.random.default_rng(0), timit.RATE // 10
+    for part, sentences in SPOKEN.items():
+        folder = data_dir / "timit" / part / "DR1" / "FABC0"
+        folder.mkdir(parents=True)
+        for name in sentences:
+            sound = rng.integers(-9000, 9000, step * len(PHONES)).astype(np.int16)
+            soundfile.write(
+                folder / f"{name}.WAV", sound, timit.RATE, format="NIST", subtype="PCM_16"
+            )
+            rows = [f"{k * step} {(k + 1) * step} {phone}" for k, phone in enumerate(PHONES)]
+            (folder / f"{name}.PHN").write_text("\n".join(rows) + "\n")
+
+
+@cache
+def small_files() -> Path:
+    """A folder with all of them, for one process of tests."""
+    pytest.importorskip("soundfile")
+    pytest.importorskip("librosa")
+    folder = Path(tempfile.mkdtemp())
+    write_all(folder)
+    return folder
+
+
+def write_all(data_dir: Path) -> None:
+    """All of them; the sums of the small files take the place of the published ones."""
+    svhn.MD5.update(write_svhn(data_dir))
+    write_back_image(data_dir)
+    write_timit(data_dir)

@@ -1,0 +1,146 @@
+"""Data that a person must get: house numbers, speech, digits over photographs, in small files."""
+
+import json
+import resource
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from helpers import DATA, needs_mnist, run_here, succeed, told
+from scipy.io import loadmat
+from small_data import COUNTS, write_all, write_svhn, write_timit
+from test_cli import metrics_of, run_folder
+
+from fa_cli.data import mnist_back_image, svhn, timit
+from fa_cli.errors import UserError
+
+SMALL = ["seeds=2", "epochs=1", "batch_size=5", "record.examples=5"]
+RUNS = {  # experiment: a small network in place of its own
+    "note6_tanh": ["model.sizes=[1024,6,10]"],
+    "note6_local": ["model.layers=[[1,32,32],{kind:local,maps:1,field:30},6,10]"],
+    "note6_piecewise": ["model.layers=[[1,32,32],{kind:local,maps:1,field:30},6,10]"],
+    "note7": ["model.sizes=[39,6,6]"],
+    "note5_back_image": ["model.sizes=[784,6,10]"],
+}
+
+
+def setting(data_dir) -> SimpleNamespace:
+    """As much of a run's setting as a source of files reads."""
+    return SimpleNamespace(data_dir=str(data_dir), fetch=False)
+
+
+@pytest.fixture
+def data_dir(tmp_path, monkeypatch):
+    """A folder with a few examples of each dataset."""
+    monkeypatch.setattr(svhn, "MD5", {**svhn.MD5})
+    pytest.importorskip("soundfile")
+    write_all(tmp_path / "data")
+    return tmp_path / "data"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("experiment", RUNS)
+def test_an_experiment_from_end_to_end(tmp_path, data_dir, experiment):
+    """From the files to the test error; converted files are read when it runs again."""
+    words = [f"experiment={experiment}", *RUNS[experiment], *SMALL, f"data_dir={data_dir}"]
+    first = run_here(tmp_path, *words)
+    succeed(first)
+    assert "converting" in first.stderr
+    assert metrics_of(tmp_path)["test_error"].between(0, 100).all()
+    assert len(json.loads((run_folder(tmp_path) / "manifest.json").read_text())["data"]) == 2
+    again = run_here(tmp_path, *words, "resume=false")
+    assert succeed(again) and "converting" not in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("experiment", "said"),
+    [("note6_tanh", "ufldl"), ("note7", "LDC93S1"), ("note5_back_image", "MnistVariations")],
+)
+def test_where_to_get_what_is_missing(tmp_path, experiment, said):
+    """One line: where it comes from, and where to put it."""
+    done = run_here(tmp_path, f"experiment={experiment}", f"data_dir={tmp_path}")
+    told(done, said, f"is not in {tmp_path}")
+
+
+def test_house_numbers_are_the_mean_of_their_channels(data_dir):
+    """train, then extra; rows of pixels as in the picture; label 10 is the digit 0."""
+    files = svhn.svhn(setting(data_dir))
+    assert files.train.shape == (55, 1024) and files.test.shape == (12, 1024)
+    extra = loadmat(data_dir / "svhn" / "extra_32x32.mat")["X"]
+    expected = extra[..., 3].astype(float).mean(axis=2).round()
+    np.testing.assert_array_equal(files.train[33].reshape(32, 32), expected)
+    assert files.train_labels[:12].tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2]
+    assert isinstance(files.train, np.memmap)
+
+
+def test_another_file_than_the_published_one(tmp_path):
+    """Its MD5 decides, and nothing is converted before."""
+    write_svhn(tmp_path)
+    with pytest.raises(UserError, match="is not the published file: its MD5 is"):
+        svhn.svhn(setting(tmp_path))
+    assert {path.name for path in (tmp_path / "svhn").iterdir()} == {*COUNTS}
+
+
+def test_the_larger_set_is_trained_on(data_dir):
+    """The file called test, as in the paper; pixels come back as they were."""
+    files = mnist_back_image.mnist_back_image(setting(data_dir))
+    assert files.train.shape == (60, 784) and files.test.shape == (15, 784)
+    expected = np.random.default_rng(0).integers(0, 256, (60, 784))
+    np.testing.assert_array_equal(files.train, expected)
+
+
+@pytest.mark.slow
+@needs_mnist
+def test_digits_over_a_photograph_of_our_own():
+    """As many as in the paper; digits are in front; two runs see the same."""
+    files = mnist_back_image.mnist_back_image_synthetic(setting(DATA))
+    assert files.train.shape == (50_000, 784) and files.test.shape == (10_000, 784)
+    again = mnist_back_image.patches(50_000, 0)
+    assert (files.train >= again).all() and (files.train == again).mean() > 0.7
+    assert again[:100].std(axis=1).min() > 12
+
+
+@pytest.mark.slow
+def test_stop_consonants(data_dir):
+    """13 coefficients and two derivatives of each 10 ms frame in one of six phones, less SA."""
+    files = timit.files_of(data_dir / "timit")
+    assert files.train.shape == (2 * 6 * 10, 39) and files.test.shape == (2 * 6 * 10, 39)
+    assert np.bincount(files.train_labels).tolist() == [20] * 6
+    assert np.isfinite(files.train).all() and files.train.std(axis=0).min() > 0
+
+
+def test_ready_vectors(tmp_path):
+    """vectors.npz needs no recordings; one that lacks an array is refused."""
+    rng, arrays = np.random.default_rng(0), {}
+    for part, count in (("train", 20), ("test", 8)):
+        arrays[part] = rng.standard_normal((count, 39)).astype(np.float32)
+        arrays[f"{part}_labels"] = np.arange(count) % 6
+    (tmp_path / "timit").mkdir()
+    np.savez(tmp_path / "timit" / "vectors.npz", **arrays)
+    words = ["experiment=note7", *RUNS["note7"], *SMALL, f"data_dir={tmp_path}"]
+    succeed(run_here(tmp_path, *words))
+    del arrays["test"]
+    np.savez(tmp_path / "timit" / "vectors.npz", **arrays)
+    told(run_here(tmp_path, *words, "resume=false"), "vectors.npz has no test: expected train")
+
+
+def test_without_the_audio_library(tmp_path, monkeypatch):
+    """Recordings want it; one line says how to get it."""
+    pytest.importorskip("soundfile")
+    write_timit(tmp_path)
+    monkeypatch.setitem(__import__("sys").modules, "librosa", None)
+    with pytest.raises(UserError, match=r"pip install 'fa-run\[audio\]'"):
+        timit.files_of(tmp_path / "timit")
+    assert not (tmp_path / "timit" / "converted").exists()
+
+
+@pytest.mark.slow
+def test_a_large_file_is_read_once(tmp_path, monkeypatch):
+    """Converting takes the memory of the largest file's pixels, and not a multiple of it."""
+    monkeypatch.setattr(svhn, "MD5", {**svhn.MD5})
+    monkeypatch.setitem(COUNTS, "extra_32x32.mat", 20_000)
+    svhn.MD5.update(write_svhn(tmp_path))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    svhn.svhn(setting(tmp_path))
+    grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    assert grown < 1.5 * 20_000 * 3072
