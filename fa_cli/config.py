@@ -76,6 +76,7 @@ RANGES = {
     "rule.feedback_neurons": Range(1),
     "record.examples": Range(2, MANY),
     "record.receptive_fields": Range(0),
+    "record.reconstructions": Range(0),
     "record.audit": Range(0),
     "record.checkpoint_seconds": Range(0),
 }

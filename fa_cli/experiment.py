@@ -117,6 +117,7 @@ def run_in(
                 train(checked, net, data, phases, recorder)
                 fields["receptive_fields_after"] = receptive_fields(net, checked)
                 arrays = fields if checked.record.receptive_fields else {}
+                arrays |= reconstructions(net, data, checked.record.reconstructions)
                 summary = recorder.finish(arrays, texts, made_by)
         except UserError as error:
             recorder.fail(error)
@@ -198,6 +199,30 @@ def receptive_fields(net: Network, checked: RunConfig) -> np.ndarray:
         chosen = generator(seed, "receptive_fields").permutation(len(w))[:count]
         kept.append(w[chosen].astype(np.float16))
     return np.stack(kept)
+
+
+def reconstructions(net: Network, data: Data, count: int) -> dict[str, np.ndarray]:
+    """The first held-out images and what autoencoders make of them, as bytes (.., count, pixels).
+
+    Paper, Supp. Note 9.
+    """
+    if not count:
+        return {}
+    if getattr(data, "grey", None) is None:
+        raise UserError(
+            f"record.reconstructions={count}: only an autoencoder has any: type "
+            "dataset.targets=input, or record.reconstructions=0"
+        )
+    x = data.probe.x[:, :count]
+    made = net.observer("probe")(data.probe._replace(x=x, target=x)).activations[-1]
+    kept = {"images": x[0], "reconstructions": made[:NETWORKS]}
+    grey = {name: net.backend.to_host(data.grey(array)) for name, array in kept.items()}
+    return {name: bytes_of(array) for name, array in grey.items()}
+
+
+def bytes_of(grey: np.ndarray) -> np.ndarray:
+    """Pixels in [0, 1] as 0..255; what lies beyond is as the nearest."""
+    return (255 * grey).round().clip(0, 255).astype(np.uint8)
 
 
 # ---- where results come from ---------------------------------------------------------------------

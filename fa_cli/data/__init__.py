@@ -206,7 +206,7 @@ class Labelled:
     test set. `classes`: whether the largest output names the class.
     """
 
-    contrast = None  # between black and white in a target that is an image
+    grey = None  # (y) -> pixels in [0, 1] of a target that is an image
 
     def __init__(
         self,

@@ -57,6 +57,10 @@ class Pixels(NamedTuple):
             x -= dtype.type(self.shift)
         return x
 
+    def grey(self, x: Array) -> Array:
+        """Inputs as pixels in [0, 1]."""
+        return (x + self.shift) / (255 * self.scale)
+
 
 def shown(
     setting: Setting,
@@ -78,7 +82,7 @@ def shown(
     pixels, change = Pixels(setting.backend, scale, shift), distortion if any(distortion) else None
     if targets == "input":
         data = Labelled(setting, files, pixels, lambda x, labels: x, validation, change, False)
-        data.contrast = 255 * scale
+        data.grey = pixels.grey
         return data
     classes = int(kept.train_labels.max()) + 1
     codes = setting.backend.to_device(np.where(np.eye(classes), targets[1], targets[0]))

@@ -28,9 +28,10 @@ def test_mse(view: View) -> Columns:
     `test_mse` is in units of pixels in [0, 1], `test_mse_raw` in those of the network's inputs
     (Supp. Note 9 does not say which). `validation_mse` where the images are a validation set.
     """
-    contrast = getattr(view.data, "contrast", None)
-    if contrast is None:
+    grey = getattr(view.data, "grey", None)
+    if grey is None:
         return {}
+    contrast = 1 / (grey(1.0) - grey(0.0))
     raw = view.performance["squared"] / view.performance["count"]
     name = f"{view.data.heldout_name}_mse"
     return {name: raw / contrast**2, f"{name}_raw": raw}

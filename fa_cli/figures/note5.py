@@ -1,0 +1,78 @@
+"""Supp. Note 5: three hidden layers on handwritten digits, and what makes them better still."""
+
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fa_cli.figures import Missing, figure
+from fa_cli.figures.drawing import (
+    EPOCHS,
+    PERCENT,
+    Look,
+    band,
+    end_label,
+    legend,
+    letter,
+    looks,
+    panels,
+)
+from fa_cli.figures.figS5 import FIELDS, draw_fields
+from fa_cli.figures.found import by_rule, curves, find_runs
+from fa_cli.results.reading import Run
+
+PAPER = {"bp": 1.62, "fa": 1.32}  # percent of the test images at the end
+BETTER = {  # experiment with feedback alignment: how it is shown, what the paper has
+    "note5_tanh": (Look("Feedback alignment", "#00441b", "-"), 1.32),
+    "note5_dropout": (Look("+ dropout", "#41ab5d", "--"), 1.2),
+    "note5_relu": (Look("+ dropout, ReLU", "0.6", ":"), None),
+    "note5_piecewise": (Look("+ dropout, piece-wise linear", "#8c510a", "-."), 1.1),
+    "note5_local": (Look("+ untied fields", "#2166ac", "-"), 0.8),
+    "note5_distorted": (Look("+ distortions", "#b2182b", "--"), 0.5),
+    "note5_deep": (Look("ten hidden layers", "#762a83", ":"), 1.45),
+}
+
+
+@figure("note5", "fa-run +sweep=note5")
+def note5(results: Path) -> Figure:
+    """a: error on the 10,000 test images, mean and one s.d. over seeds; b: with FA, augmented.
+
+    Marks at the right edge are the paper's final errors. c: incoming weights of 100 units of the
+    first layer after learning with feedback alignment.
+    """
+    runs = by_rule(find_runs(results, "note5_tanh"))
+    drawing, (left, middle, right) = panels((10.5, 3.2), columns=3)
+    shown = looks(runs)
+    for rule, run in runs.items():
+        draw(left, run, shown[rule], PAPER.get(rule))
+    for experiment, (look, paper) in BETTER.items():
+        try:
+            found = by_rule(find_runs(results, experiment))
+        except Missing:
+            continue
+        if "fa" in found:
+            draw(middle, found["fa"], look, paper)
+    for axes, name in ((left, "a"), (middle, "b"), (right, "c")):
+        letter(axes, name)
+    for axes in (left, middle):
+        axes.set(yscale="log", xlabel=EPOCHS, ylabel="Error on test set (%)", xlim=(0, None))
+        axes.set_ylim(0.4, 20)
+        axes.set_yticks([0.5, *PERCENT[:-2]], labels=["0.5", *map(str, PERCENT[:-2])])
+        axes.minorticks_off()
+        legend(axes, 8, loc="upper right", fontsize=7)
+    right.axis("off")
+    fields = runs["fa"].arrays.get(f"{FIELDS}after") if "fa" in runs else None
+    if fields is not None:
+        draw_fields(right, fields[0].astype(float))
+    return drawing
+
+
+def draw(axes: Axes, run: Run, look: Look, paper: float | None) -> None:
+    """The error of a run with its s.d., its last value, and a mark for the paper's."""
+    error = curves(run, "test_error", across="epoch")
+    mean, spread = error.mean(axis=1), error.std(axis=1).fillna(0)
+    band(axes, look, error.index, mean, mean - spread, mean + spread)
+    end_label(axes, error.index[-1], mean.iloc[-1], look.colour)
+    if paper is not None:
+        place = {"transform": axes.get_yaxis_transform(), "clip_on": False}
+        axes.plot([1.0], [paper], marker="<", color=look.colour, markersize=4, **place)
