@@ -51,7 +51,7 @@ class Distortion(NamedTuple):
         moved = middle + rng.uniform(-self.translation, self.translation, (count, 2, 1))
         where = (moved + (turned.transpose(2, 0, 1) * grow) @ grid).reshape(count, 2, side, side)
         if self.elastic:
-            where += self.elastic * smooth(rng.uniform(-1, 1, where.shape))
+            where += smooth(self.elastic * (2 * rng.random(where.shape, "float32") - 1))
         return where
 
 
@@ -61,4 +61,5 @@ def smooth(fields: np.ndarray) -> np.ndarray:
     distance = np.subtract.outer(np.arange(side), np.arange(side))
     sd = SMOOTHING * side / 28
     weights = np.exp(-(distance**2) / (2 * sd**2)) / (sd * np.sqrt(2 * np.pi))
+    weights = weights.astype(fields.dtype)
     return weights @ fields @ weights
