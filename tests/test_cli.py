@@ -84,7 +84,7 @@ def test_a_bare_run(fa_run, tmp_path):
     assert metrics[metrics["step"] == 2000]["nse"].max() < 1e-6
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["backend"] == "numpy" and "numpy" in manifest["versions"]
-    assert manifest["examples_per_second"] > 0
+    assert manifest["examples_per_second"] > 0 and 50 < manifest["peak_memory_mb"] < 1000
     before = snapshot(folder)
     assert "finished before" in succeed(run_here(tmp_path))
     assert snapshot(folder) == before

@@ -1,6 +1,8 @@
 """What one run measures and keeps: in memory until it is finished, in its checkpoint until then."""
 
 import json
+import resource
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -210,8 +212,14 @@ class Recorder:
         return summarise(table)
 
     def timed(self, manifest: Mapping) -> dict:
-        """The manifest with the time that training took."""
+        """The manifest with the time that training took, and the memory."""
         seconds = self.elapsed()
         examples = self.stop * self.config.batch_size * len(self.rows.seeds)
         speed = {"seconds": round(seconds, 3), "examples_per_second": round(examples / seconds)}
-        return {**manifest, **speed}
+        return {**manifest, **speed, "peak_memory_mb": peak_memory()}
+
+
+def peak_memory() -> int:
+    """The most MiB that this process has held so far; in a sweep, of the runs before as well."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # KiB, of macOS bytes
+    return most >> (20 if sys.platform == "darwin" else 10)
