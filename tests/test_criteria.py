@@ -153,6 +153,29 @@ def scales(*errors) -> dict[str, Run]:
     return {f"beta {k}": ends(validation_error=[error]) for k, error in enumerate(errors)}
 
 
+def dying(relu, piecewise, p) -> dict[str, Run]:
+    """Percent of dead units, mean over two layers, and test errors ReLU's of which are higher."""
+    lower, higher = smaller(FEW, MORE, p)
+    runs = {}
+    for name, share, errors in (("relu", relu, higher), ("piecewise", piecewise, lower)):
+        dead = {f"dead_units_{l}": np.full(errors.size, share + 4 * l - 6) for l in (1, 2)}
+        runs[name] = ends(test_error=errors, **dead)
+    return runs
+
+
+def decays(p) -> dict[str, Run]:
+    """FA's errors are below those of the better of two weight decays with this p."""
+    fa, best = smaller(FEW, MORE, p)
+    errors = {"fa": fa, "decay 1e-4": best + 1, "decay 1e-3": best}
+    return {name: ends(test_error=values) for name, values in errors.items()}
+
+
+def blurred(*ratios) -> dict[str, Run]:
+    """Reconstruction errors of three seeds in these ratios."""
+    bp = np.array([2.0, 9.0, 30.0])
+    return both(bp * ratios, bp, column="test_mse")
+
+
 def positive(before, after) -> dict[str, Run]:
     """Shares of two seeds at the start and after an epoch; 0 between and 0 later."""
     nothing = np.zeros(len(before))
@@ -519,6 +542,24 @@ CASES = {  # criterion: (what it is, runs[, parameters]), ..
         (MET, phased(2, "fresh", fa=0.201, fresh=-0.001)),
         (NOT_MET, phased(2, "fresh", fa=0.199, fresh=-0.1)),
         (NOT_MET, phased(2, "fresh", fa=0.3, fresh=0.001)),
+    ],
+    "N5.4": [
+        (MET, dying(30.1, 10, 0.009)),
+        (CLOSE, dying(29.9, 10, 0.009)),
+        (CLOSE, dying(30.1, 10, 0.011)),
+        (NOT_MET, dying(9.9, 10, 0.009)),
+        (NOT_MET, dying(30.1, 10, 0.51)),
+    ],
+    "N5.16": [
+        (MET, decays(0.009)),
+        (CLOSE, decays(0.011)),
+        (CLOSE, decays(0.49)),
+        (NOT_MET, decays(0.51)),
+    ],
+    "N9.5": [
+        (MET, blurred(2.01, 2.01, 2.01)),
+        (CLOSE, blurred(2.01, 2.01, 1.99)),
+        (NOT_MET, blurred(1.99, 1.99, 2.01)),
     ],
     "S5.1": [
         (MET, smooth([0.3, 0.5], [0.305, 0.3])),

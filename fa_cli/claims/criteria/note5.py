@@ -3,7 +3,7 @@
 import numpy as np
 
 from fa_cli.claims.criteria import Judgement, Runs, criterion
-from fa_cli.claims.measures import column_of, final, p_smaller, welch_interval
+from fa_cli.claims.measures import final, p_smaller, welch_interval
 from fa_cli.results.reading import Run
 
 
@@ -22,8 +22,8 @@ def rectified_units_die(runs: Runs) -> Judgement:
 
 def dead(run: Run) -> np.ndarray:
     """Percent of hidden units that are silent on all test images at the end, (S,)."""
-    layers = range(1, len(run.config["model"]["sizes"]) - 1)
-    return np.mean([final(run, column_of(run, f"dead_units_{l}")) for l in layers], axis=0)
+    columns = [name for name in run.metrics if name.startswith("dead_units_")]
+    return np.mean([final(run, name) for name in columns or ["dead_units_1"]], axis=0)
 
 
 @criterion("N5.16")
