@@ -18,7 +18,7 @@ FETCHED = {name: "mnist" for name in ("mnist", "mnist_back_image_synthetic")}
 FETCHED["fashion_mnist"] = "fashion_mnist"
 THREE = "model.sizes=[784,30,20,20,10]"
 LOCAL = "model.layers=[[1,28,28],{kind:local,maps:1,field:16},20,20,10]"
-LARGER = "model.layers=[[1,32,32],{kind:local,maps:1,field:20},20,10]"
+LARGER = "model.layers=[[1,32,32],{kind:local,maps:1,field:20},20,20,20,10]"
 SMALLER = {
     "fig4_spiking": "model.sizes=[784,30,20,20,1000]",
     "note5_local": LOCAL,
@@ -29,10 +29,10 @@ SMALLER = {
         for kind in ("tanh", "small", "dropout", "piecewise", "relu", "decay")
     },
     **{f"note5_{kind}": THREE for kind in ("fashion", "back_image", "back_image_synthetic")},
-    "note6_tanh": "model.sizes=[1024,30,20,10]",
+    "note6_tanh": "model.sizes=[1024,30,20,20,20,10]",
     "note6_local": LARGER,
     "note6_piecewise": LARGER,
-    "note7": "model.sizes=[39,30,20,6]",
+    "note7": "model.sizes=[39,30,20,20,6]",
     "note9_narrow": "model.sizes=[784,30,10,30,784]",
     "note9_wide": "model.sizes=[784,30,30,30,784]",
 }

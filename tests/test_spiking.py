@@ -525,6 +525,8 @@ def test_fig4_starts_on_mnist(fa_run, tmp_path):
         ("model.population=3", "model.population=3: does not divide the 20 output units"),
         ("model.population=4", "type model.sizes=[64,...,40]"),
         ("model.phi_delta=relu", "choose from: logistic, bipolar, tanh"),
+        ("model.dropout=0.5", "type model.dropout=0"),
+        ("model.dropout=[0,0.5]", "type model.dropout=0"),
         ("model.hidden=tanh", "leave model.hidden and model.output as they are"),
         ("rule=node_perturbation", "type rule=fa, bp, dfa or shallow"),
         ("dataset.standardize=none", "type dataset.standardize=unit"),

@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,30 +10,27 @@ import numpy as np
 
 from fa_cli.errors import UserError, complain
 
-CHUNK = 1 << 20
+
+def must_have(folder: Path, names: Iterable[str], origin: str) -> None:
+    """Raise UserError where a file is missing, saying where to get it and where to put it."""
+    for name in names:
+        if not (folder / name).is_file():
+            raise UserError(
+                f"{folder.name} is not in {folder} ({name} is missing): {origin}; put it there, or "
+                f"type data_dir=DIR if it lies in DIR/{folder.name}"
+            )
 
 
-def file_of(folder: Path, name: str, origin: str) -> Path:
-    """The path of a file in a dataset's folder; raises UserError, saying where to get it."""
-    if not (folder / name).is_file():
-        raise UserError(
-            f"{folder.name} is not in {folder} ({name} is missing): {origin}; put it there, or "
-            f"type data_dir=DIR if it lies in DIR/{folder.name}"
-        )
-    return folder / name
-
-
-def check_md5(path: Path, sums: Mapping[str, str]) -> None:
+def check_md5(folder: Path, sums: Mapping[str, str]) -> None:
     """Raise UserError where a file is not the published one; none is used before that."""
-    found = hashlib.md5(usedforsecurity=False)
-    with open(path, "rb") as file:
-        while piece := file.read(CHUNK):
-            found.update(piece)
-    if found.hexdigest() != sums[path.name]:
-        raise UserError(
-            f"{path} is not the published file: its MD5 is {found.hexdigest()}, expected "
-            f"{sums[path.name]}: download it again"
-        )
+    for name, published in sums.items():
+        with open(folder / name, "rb") as file:
+            found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+        if found.hexdigest() != published:
+            raise UserError(
+                f"{folder / name} is not the published file: its MD5 is {found.hexdigest()}, "
+                f"expected {published}: download it again"
+            )
 
 
 def converted(folder: Path, names: Sequence[str], convert: Callable[[Path], None]) -> list:

@@ -8,14 +8,14 @@ import pandas as pd
 from PIL import Image
 
 from fa_cli.data import Files, Setting
-from fa_cli.data.by_hand import converted, file_of
+from fa_cli.data.by_hand import converted, must_have
 from fa_cli.data.fetch import MNIST, contents, idx_array
 from fa_cli.data.images import images
 from fa_cli.randomness import generator
 
 ORIGIN = (
-    "get mnist_background_images.zip from "
-    "http://www.iro.umontreal.ca/~lisa/twiki/bin/view.cgi/Public/MnistVariations and unpack it"
+    "unpack http://www.iro.umontreal.ca/~lisa/icml2007data/mnist_background_images.zip (SHA-1 "
+    "fb6fce9ed6372e0068ff7cb3e7b9e78dbda7ceae)"
 )
 TRAIN = "mnist_background_images_test.amat"  # the larger of the two, as in the paper
 TEST = "mnist_background_images_train.amat"
@@ -33,18 +33,21 @@ def mnist_back_image(setting: Setting) -> Files:
     """
     folder = Path(setting.data_dir) / "mnist_back_image"
     if not (folder / "converted").is_dir():
-        for name in (TRAIN, TEST):
-            file_of(folder, name, ORIGIN)
+        must_have(folder, (TRAIN, TEST), ORIGIN)
     return Files(*converted(folder, ARRAYS, lambda into: convert(folder, into)))
 
 
 def convert(folder: Path, into: Path) -> None:
-    """Write images as bytes (count, 784) and labels of the .amat files: rows of text in [0, 1]."""
+    """Write images as bytes (count, 784) and labels of the .amat files.
+
+    Those are rows of text in [0, 1], an image column by column.
+    """
     for part, name, most in (("train", TRAIN, None), ("test", TEST, TESTED)):
         table = pd.read_csv(folder / name, sep=r"\s+", header=None, dtype=np.float32, nrows=most)
-        rows = table.to_numpy()
-        np.save(into / f"{part}.npy", (255 * rows[:, :-1]).round().astype(np.uint8))
-        np.save(into / f"{part}_labels.npy", rows[:, -1].astype(np.uint8))
+        pixels, labels = table.to_numpy()[:, :-1], table.to_numpy()[:, -1]
+        upright = (255 * pixels).round().reshape(-1, 28, 28).swapaxes(1, 2).astype(np.uint8)
+        np.save(into / f"{part}.npy", upright.reshape(len(upright), -1))
+        np.save(into / f"{part}_labels.npy", labels.astype(np.uint8))
 
 
 @images("mnist_back_image_synthetic")

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.io import loadmat
 
 from fa_cli.data import PIECE, Files, Setting
-from fa_cli.data.by_hand import check_md5, converted, file_of
+from fa_cli.data.by_hand import check_md5, converted, must_have
 from fa_cli.data.images import images
 
 ORIGIN = "get it from http://ufldl.stanford.edu/housenumbers (format 2)"
@@ -27,15 +27,14 @@ def svhn(setting: Setting) -> Files:
     """
     folder = Path(setting.data_dir) / "svhn"
     if not (folder / "converted").is_dir():
-        for name in MD5:
-            file_of(folder, name, ORIGIN)
+        sums = ", ".join(f"{name} with MD5 {md5}" for name, md5 in MD5.items())
+        must_have(folder, MD5, f"{ORIGIN}: {sums}")
     return Files(*converted(folder, ARRAYS, lambda into: convert(folder, into)))
 
 
 def convert(folder: Path, into: Path) -> None:
     """Write grey images (count, 1024) and labels of the .mat files, one file at a time."""
-    for name in MD5:
-        check_md5(folder / name, MD5)
+    check_md5(folder, MD5)
     parts = {"train": ["train_32x32.mat", "extra_32x32.mat"], "test": ["test_32x32.mat"]}
     for part, names in parts.items():
         labels = [loadmat(folder / name, variable_names=["y"])["y"].ravel() % 10 for name in names]

@@ -200,6 +200,11 @@ def check_spiking(config: RunConfig, rules: Sequence[Rule]) -> None:
             f"model.population={options['population']}: does not divide the "
             f"{model.sizes[-1]} output units"
         )
+    if model.dropout if isinstance(model.dropout, int | float) else any(model.dropout):
+        raise UserError(
+            f"model.dropout={model.dropout}: neurons that spike at random have none: type "
+            "model.dropout=0"
+        )
     if (model.hidden, model.output) != ("logistic", "logistic"):
         raise UserError(
             "model=spiking spikes with logistic probability: "
