@@ -1,8 +1,10 @@
 """Learning rules against the paper's formulas; what all have in common: test_every_rule.py."""
 
 import numpy as np
+import pandas as pd
 import pytest
-from helpers import batch, deltas, feedback_for, layers_of, network, told
+import yaml
+from helpers import batch, deltas, feedback_for, layers_of, network, run_here, succeed, told
 from test_every_rule import change
 
 from fa_cli import train
@@ -210,3 +212,35 @@ def test_no_feedback_is_said(here):
     """rule.feedback_scale=0 trains like shallow learning: not without a word."""
     done = here("rule.feedback_scale=0", "steps=10", "seeds=2")
     assert done.returncode == 0 and "no signal reaches the hidden layers" in done.stderr
+
+
+MATCHED = {  # words that make it: how far the sizes of signals may be from that of the error
+    "raw, as the paper scales it": (["model.sizes=[30,400,300,200]"], 0.1),
+    "derivatives passed": (["model.sizes=[30,20,20,10]", "rule.derivative=passed"], 1e-6),
+    "feedback that learns": (["model.sizes=[30,20,20,10]", "rule=kolen_pollack"], 1e-6),
+    "from the output": (["model.sizes=[30,20,20,10]", "rule=dfa", "rule.derivative=passed"], 1e-6),
+    "receptive fields": (["model.layers=[[1,6,5],{kind:local,maps:2,field:3},8,10]"], 1e-6),
+}
+
+
+@pytest.mark.parametrize("case", MATCHED)
+def test_matched_feedback(tmp_path, case):
+    """Before learning delta_l is as large as the error: root mean square over examples and units.
+
+    Supp. Note 5: "roughly the same magnitude of error arrived at each layer".
+    """
+    words, tolerance = MATCHED[case]
+    words = [
+        "model=tanh",
+        "rule.feedback_scale=matched",
+        *words,
+        "record.metrics=[loss,delta_norm]",
+    ]
+    succeed(run_here(tmp_path, *words, "steps=1", "seeds=3"))
+    (path,) = tmp_path.rglob("metrics.csv")
+    units = yaml.safe_load((path.parent / "config.yaml").read_text())["model"]["sizes"]
+    first = pd.read_csv(path).query("step == 0")
+    error = np.sqrt(2 * first["loss"] / units[-1])
+    for l in (1, 2):
+        arriving = first[f"delta_norm_{l}"] / np.sqrt(units[l])
+        np.testing.assert_allclose(arriving / error, 1, rtol=tolerance)
