@@ -214,12 +214,13 @@ def test_no_feedback_is_said(here):
     assert done.returncode == 0 and "no signal reaches the hidden layers" in done.stderr
 
 
+FIELD = "{{kind:local,maps:2,field:{}}}"
 MATCHED = {  # words that make it: how far the sizes of signals may be from that of the error
     "raw, as the paper scales it": (["model.sizes=[30,400,300,200]"], 0.1),
     "derivatives passed": (["model.sizes=[30,20,20,10]", "rule.derivative=passed"], 1e-6),
     "feedback that learns": (["model.sizes=[30,20,20,10]", "rule=kolen_pollack"], 1e-6),
     "from the output": (["model.sizes=[30,20,20,10]", "rule=dfa", "rule.derivative=passed"], 1e-6),
-    "receptive fields": (["model.layers=[[1,6,5],{kind:local,maps:2,field:3},8,10]"], 1e-6),
+    "receptive fields": ([f"model.layers=[[1,6,5],{FIELD.format(3)},{FIELD.format(2)},10]"], 1e-6),
 }
 
 
