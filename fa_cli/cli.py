@@ -73,6 +73,12 @@ def export(cfg: DictConfig) -> None:
     carry_out("fa_cli.results.export", "export_curves", cfg)
 
 
+@hydra.main(version_base="1.3", config_path=CONF, config_name="paper")
+def paper(cfg: DictConfig) -> None:
+    """Train all that the report judges."""
+    carry_out("fa_cli.paper", "train_paper", cfg)
+
+
 def carry_out(module: str, function: str, cfg: DictConfig) -> None:
     """Import a module, which may fail on this machine, and call its function."""
     tally.attempt(lambda given: getattr(importlib.import_module(module), function)(given), cfg)
@@ -81,6 +87,7 @@ def carry_out(module: str, function: str, cfg: DictConfig) -> None:
 SUBCOMMANDS = {
     "plot": plot,
     "report": report,
+    "paper": paper,
     "runs": runs,
     "export": export,
     "data": data,

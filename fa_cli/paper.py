@@ -1,0 +1,183 @@
+"""`fa-run paper`: all runs that the report judges, part by part, with the time that each takes."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import yaml
+from omegaconf import DictConfig
+from rich.table import Table
+
+from fa_cli import terminal
+from fa_cli.claims.report import read_claims
+from fa_cli.data.fetch import data_folder
+from fa_cli.errors import Stopped, UserError, complain, suggest
+from fa_cli.results.files import folder_of
+from fa_cli.results.listing import in_words
+from fa_cli.results.reading import finished
+from fa_cli.schema import FOLDER
+
+COSTS = Path(__file__).parent / "claims" / "costs.yaml"
+SIZE, SHOWN = 1500, 100  # of the product of matrices that tells how fast this machine is
+FROM_FILES = ("mnist", "fashion_mnist", "mnist_back_image", "mnist_back_image_synthetic")
+FROM_FILES += ("svhn", "timit")
+BY_HAND = ("mnist_back_image", "svhn", "timit")
+
+
+class Part(NamedTuple):
+    """Runs that one command makes."""
+
+    name: str  # fig3, note5_dropout
+    words: list[str]  # of the command
+    runs: list[str]  # that the report wants of it
+    datasets: set[str]
+
+
+def train_paper(cfg: DictConfig) -> None:
+    """Train all parts that are not finished and whose data are there; with `list`, only tell.
+
+    Raises UserError for an unknown part, and in the end where some could not be made.
+    """
+    outputs, data_dir = folder_of("outputs", cfg.outputs), data_folder(cfg.data_dir)
+    wanted = chosen(parts_of(read_claims()), cfg.parts, cfg.images)
+    left = [part for part in wanted if not all(finished(outputs / run) for run in part.runs)]
+    able = [part for part in left if not lacking(part, data_dir)]
+    costs = {part.name: cost(part, outputs) for part in able}
+    terminal.tables.print(overview(wanted, left, costs, data_dir))
+    if cfg.list:
+        return
+    failed = []
+    for number, part in enumerate(able, start=1):
+        rest = in_words(np.nansum([costs[later.name] for later in able[number - 1 :]]))
+        terminal.out.print(f"part {number} of {len(able)}: {part.name}; about {rest} to go")
+        words = [*part.words, f"outputs={outputs}", f"data_dir={data_dir}"]
+        status = subprocess.run([sys.executable, "-m", "fa_cli.cli", *words]).returncode
+        if status > 128:
+            raise Stopped("stopped; the same command goes on from there", status - 128)
+        if status:
+            failed.append(part.name)
+    for part in left:
+        if part not in able:
+            complain(f"{part.name} was left out: {lacking(part, data_dir)}")
+    if failed:
+        raise UserError(f"{len(failed)} of {len(able)} parts failed: {', '.join(failed)}")
+
+
+def parts_of(claims: Sequence[Mapping]) -> list[Part]:
+    """The commands of all claims, in their order, with the runs that each is to make."""
+    found: dict[str, Part] = {}
+    for claim in claims:
+        for command in claim["command"].split("; "):
+            program, *words = command.split()
+            if program != "fa-run":
+                continue
+            name = words[0].split("=")[1]
+            part = found.setdefault(name, Part(name, words, [], set()))
+            made = experiments_of(words[0])
+            for run in claim["runs"].values():
+                if run.split("/")[0] in made and run not in part.runs:
+                    part.runs.append(run)
+            part.datasets.update(map(dataset_of, made))
+    return [part for part in found.values() if part.runs]
+
+
+@cache
+def yaml_of(group: str, name: str) -> dict:
+    """A YAML file of conf/."""
+    return yaml.safe_load((FOLDER / group / f"{name}.yaml").read_text()) or {}
+
+
+def experiments_of(word: str) -> list[str]:
+    """The experiments that `+sweep=NAME` or `experiment=NAME` trains."""
+    kind, name = word.lstrip("+").split("=")
+    if kind == "experiment":
+        return [name]
+    sweep = yaml_of("sweep", name)
+    listed = sweep["hydra"]["sweeper"]["params"].get("experiment")
+    if listed:
+        return listed.split(",")
+    return [overridden(sweep, "experiment")]
+
+
+def overridden(config: Mapping, group: str) -> str | None:
+    """What a YAML file's defaults choose of a group, if they choose."""
+    for entry in config.get("defaults", []):
+        if isinstance(entry, dict) and f"override /{group}" in entry:
+            return entry[f"override /{group}"]
+    return None
+
+
+def dataset_of(experiment: str) -> str:
+    """The dataset that an experiment chooses, or the one that it builds on does."""
+    config = yaml_of("experiment", experiment)
+    chosen = overridden(config, "dataset")
+    for parent in config.get("defaults", []):
+        if chosen is None and isinstance(parent, str) and parent != "_self_":
+            chosen = dataset_of(parent)
+    return chosen or "linear"
+
+
+def chosen(parts: Sequence[Part], names: Sequence[str] | None, images: bool) -> list[Part]:
+    """Those that are named, or all; without `images` those that need no files.
+
+    Raises UserError for a name that is none.
+    """
+    known = {part.name: part for part in parts}
+    for name in names or []:
+        if name not in known:
+            raise UserError(f"no part is called {name!r}: {suggest(str(name), known)}")
+    named = [known[name] for name in names] if names else list(parts)
+    return [part for part in named if images or not part.datasets & set(FROM_FILES)]
+
+
+def lacking(part: Part, data_dir: str) -> str:
+    """What a part lacks that no download brings; empty where it can be made."""
+    for name in sorted(part.datasets):
+        if name in BY_HAND and not (Path(data_dir) / name).is_dir():
+            return f"no {name} in {data_dir}"
+    return ""
+
+
+# ---- how long it takes ---------------------------------------------------------------------------
+
+
+def cost(part: Part, outputs: Path) -> float:
+    """Seconds that the unfinished runs of a part take here, about."""
+    known = yaml.safe_load(COSTS.read_text())
+    left = [run for run in part.runs if not finished(outputs / run)]
+    return sum(known["seconds"].get(run, np.nan) for run in left) * known["speed"] / speed()
+
+
+@cache
+def speed() -> float:
+    """Of products of matrices as large networks have them, GFlop/s on all cores."""
+    a, b = np.ones((SIZE, SIZE), "f4"), np.ones((SIZE, SHOWN), "f4")
+    count, begun = 0, time.perf_counter()
+    while time.perf_counter() - begun < 0.3:
+        a @ b
+        count += 1
+    return 2 * SIZE * SIZE * SHOWN * count / (time.perf_counter() - begun) / 1e9
+
+
+def overview(
+    wanted: Sequence[Part], left: Sequence[Part], costs: Mapping[str, float], data_dir: str
+) -> Table:
+    """What is finished, what takes how long, and what there are no data for."""
+    shown = Table(box=None, pad_edge=False)
+    for heading in ("part", "runs", "takes here, about"):
+        shown.add_column(heading, no_wrap=heading == "part")
+    for part in wanted:
+        if part not in left:
+            state = "finished"
+        elif part.name in costs:
+            known = np.isfinite(costs[part.name])
+            state = in_words(costs[part.name]) if known else "not measured yet"
+        else:
+            state = lacking(part, data_dir)
+        shown.add_row(part.name, str(len(part.runs)), state)
+    return shown

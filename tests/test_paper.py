@@ -1,0 +1,76 @@
+"""`fa-run paper`: all that the report judges, part by part, and how long each takes."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from helpers import run_here, succeed, told
+
+from fa_cli import paper
+from fa_cli.claims.report import read_claims
+from fa_cli.results.reading import finished
+
+REFERENCE = Path(__file__).parents[1] / "outputs" / "paper"
+HEADER = """# Seconds that the runs of the report took, from the manifests of the reference
+# results, and the speed of a core there in GFlop/s; written by `python tests/test_paper.py`
+"""
+pytestmark = pytest.mark.quick
+
+
+def seconds() -> dict[str, int]:
+    """What each reference run that the report wants took."""
+    found = {}
+    for part in paper.parts_of(read_claims()):
+        for run in part.runs:
+            if finished(REFERENCE / run):
+                manifest = json.loads((REFERENCE / run / "manifest.json").read_text())
+                found[run] = max(1, round(manifest["seconds"]))
+    return found
+
+
+@pytest.mark.skipif(not REFERENCE.is_dir(), reason="the reference results are not here")
+def test_times_are_those_of_the_reference_results():
+    """Where they were made again: python tests/test_paper.py."""
+    assert yaml.safe_load(paper.COSTS.read_text())["seconds"] == seconds()
+
+
+def test_every_run_of_the_report_belongs_to_a_part():
+    """But for those of a search; each part knows which data it wants."""
+    parts = {part.name: part for part in paper.parts_of(read_claims())}
+    made = {run for part in parts.values() for run in part.runs}
+    wanted = {run for claim in read_claims() for run in claim["runs"].values()}
+    assert {run for run in wanted - made if not run.startswith("search/")} == set()
+    assert parts["fig2"].datasets == {"linear"} and len(parts["fig2"].runs) == 4
+    assert parts["fig3_variants"].datasets == parts["note5_variants"].datasets == {"mnist"}
+    assert parts["note6"].datasets == {"svhn"} and parts["note7"].datasets == {"timit"}
+    assert parts["fig4_spiking"].runs == ["fig4_spiking/rule=fa"]
+    small = {part.name for part in paper.chosen([*parts.values()], None, images=False)}
+    assert {"fig2", "theorems"} < small and small.isdisjoint({"fig3", "note9"})
+
+
+def test_what_there_is_to_do(tmp_path):
+    """Nothing is trained; parts without data say what they lack."""
+    said = succeed(run_here(tmp_path, "paper", "list=true", f"data_dir={tmp_path}"))
+    for part in ("fig2", "fig3", "note9", "theorems"):
+        assert any(line.startswith(part) for line in said.splitlines())
+    assert "no svhn in" in said and not list(tmp_path.rglob("metrics.csv"))
+    told(run_here(tmp_path, "paper", "parts=[fig99]"), "no part is called 'fig99'")
+
+
+@pytest.mark.slow
+def test_parts_are_made_once(tmp_path):
+    """The named ones; the same command again finds them finished."""
+    words = ["paper", "parts=[jacobian,minimum]", "outputs=here"]
+    said = succeed(run_here(tmp_path, *words))
+    assert "part 1 of 2: jacobian" in said and "part 2 of 2: minimum" in said
+    assert finished(tmp_path / "here" / "jacobian" / "rule=fa")
+    again = succeed(run_here(tmp_path, *words))
+    assert "part " not in again.replace("part  ", "") and again.count("finished") == 2
+    rest = succeed(run_here(tmp_path, "paper", "list=true", "outputs=here", "images=false"))
+    assert rest.count("finished") == 2 and "note5" not in rest
+
+
+if __name__ == "__main__":
+    known = {"speed": 170, "seconds": seconds()}
+    paper.COSTS.write_text(HEADER + yaml.safe_dump(known, sort_keys=False, width=200))
