@@ -13,17 +13,22 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import threadpoolctl
 
 from fa_cli.errors import UserError, complain
-from fa_cli.options import Count, Whole
+from fa_cli.options import Count, Whole, Words
 from fa_cli.registry import Registry
 from fa_cli.signals import ALL, Array
 
 BACKENDS = Registry("backend")
+Threads = Annotated[Count | None, Words("cores that are used; null: all that may be")]
+Compiled = Annotated[
+    bool, Words("whether small networks and online learning may take the compiled loop")
+]
+Device = Annotated[Whole, Words("the number of the GPU")]
 CGROUP = Path("/sys/fs/cgroup/cpu.max")  # of a container: microseconds of a core in each period
 LARGE = 100_000  # multiply-adds of a product from which direct BLAS calls pay off
 HEAVY = 1_000_000  # and from which seeds are better trained apart, each on a core, than together
@@ -131,7 +136,7 @@ class NumpyBackend(Backend):
     `compiled`: whether small and online-learning networks may take the compiled loop (compiled/).
     """
 
-    def __init__(self, dtype: str, threads: Count | None = None, compiled: bool = True):
+    def __init__(self, dtype: str, threads: Threads = None, compiled: Compiled = True):
         super().__init__(np, dtype)
         self.threads, self.compiled = threads or usable_cores(), compiled
         self.here, self.pool = threading.local(), None
@@ -255,7 +260,7 @@ def as_blas_wants(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
 class CupyBackend(Backend):
     """CuPy on one NVIDIA GPU."""
 
-    def __init__(self, dtype: str, device: Whole = 0):
+    def __init__(self, dtype: str, device: Device = 0):
         try:
             import cupy
         except ModuleNotFoundError:

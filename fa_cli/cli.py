@@ -79,6 +79,18 @@ def paper(cfg: DictConfig) -> None:
     carry_out("fa_cli.paper", "train_paper", cfg)
 
 
+@hydra.main(version_base="1.3", config_path=CONF, config_name="keys")
+def keys(cfg: DictConfig) -> None:
+    """Say what every key means."""
+    carry_out("fa_cli.reference", "tell_keys", cfg)
+
+
+@hydra.main(version_base="1.3", config_path=CONF, config_name="metrics")
+def metrics(cfg: DictConfig) -> None:
+    """Say what every metric means."""
+    carry_out("fa_cli.reference", "tell_metrics", cfg)
+
+
 def carry_out(module: str, function: str, cfg: DictConfig) -> None:
     """Import a module, which may fail on this machine, and call its function."""
     tally.attempt(lambda given: getattr(importlib.import_module(module), function)(given), cfg)
@@ -91,6 +103,8 @@ SUBCOMMANDS = {
     "runs": runs,
     "export": export,
     "data": data,
+    "keys": keys,
+    "metrics": metrics,
     "bench": bench,
 }
 
@@ -260,7 +274,7 @@ def app_of(words: list[str]) -> tuple[Callable, list[str]]:
             f"no subcommand is called {name!r}: {suggest(name, SUBCOMMANDS)}; "
             "a run takes key=value words only"
         )
-    if name == "data":
+    if name in ("data", "keys", "metrics"):
         rest = named(rest)
     elif name == "runs":
         rest = ["csv=true" if word == "--csv" else word for word in rest]
@@ -302,7 +316,7 @@ def raise_usage(message: str) -> None:
 
 def named(words: Sequence[str]) -> list[str]:
     """`data mnist` for Hydra: bare words become the list `names`."""
-    bare = [word for word in words if re.fullmatch(r"\w[\w-]*", word)]
+    bare = [word for word in words if re.fullmatch(r"\w[\w.-]*", word)]
     rest = [word for word in words if word not in bare]
     return rest + ([f"names=[{','.join(bare)}]"] if bare else [])
 

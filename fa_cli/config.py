@@ -5,8 +5,8 @@ Every mistake becomes one line that names the key and what it may be.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
-from typing import Any, NamedTuple
+from dataclasses import Field, fields
+from typing import Any
 
 import hydra
 from hydra.core.config_store import ConfigStore
@@ -29,17 +29,20 @@ from fa_cli.results.files import folder_of
 from fa_cli.rules import RULES, load_rules
 from fa_cli.schema import (
     FOLDER,
+    INFINITY,
     PLATEAU,
     BackendConfig,
     DatasetConfig,
     ModelConfig,
+    OptimizerConfig,
     PhaseConfig,
+    Range,
+    RecordConfig,
     RuleConfig,
     RunConfig,
     is_scale,
     per_layer,
 )
-from fa_cli.units import ACTIVATIONS
 
 WITH_OPTIONS = {
     "model": ModelConfig,
@@ -47,47 +50,10 @@ WITH_OPTIONS = {
     "dataset": DatasetConfig,
     "backend": BackendConfig,
 }
+GROUPS = (*WITH_OPTIONS.values(), OptimizerConfig, RecordConfig)
 EITHER = (("steps", "epochs"), ("model.sizes", "model.layers"))  # the one that is typed wins
-INFINITY, MANY = float("inf"), 10**12
 MOST_SEEDS = 10**6
 LISTS = ("model.sizes", "record.metrics", "phases")
-
-
-class Range(NamedTuple):
-    """Of a number: from `least` to below `most`."""
-
-    least: float
-    most: float = INFINITY
-    included: bool = True  # the least itself
-
-
-RANGES = {
-    "steps": Range(1),
-    "epochs": Range(0, included=False),
-    "batch_size": Range(1, MANY),
-    "model.bias_scale": Range(0),
-    "optimizer.learning_rate": Range(0),
-    "optimizer.weight_decay": Range(0, options.VAST),
-    "optimizer.momentum": Range(0, 1),
-    "optimizer.patience": Range(0, included=False),
-    "rule.feedback_seed": Range(0, 2**63),
-    "record.every": Range(1),
-    "record.early": Range(0),
-    "rule.feedback_neurons": Range(1),
-    "record.examples": Range(2, MANY),
-    "record.receptive_fields": Range(0),
-    "record.reconstructions": Range(0),
-    "record.audit": Range(0),
-    "record.checkpoint_seconds": Range(0),
-}
-DISTRIBUTIONS = ("uniform", "normal")
-CHOICES = {
-    "dtype": ("float32", "float64"),
-    "model.hidden": ACTIVATIONS,
-    "model.output": ACTIVATIONS,
-    "model.weight_distribution": DISTRIBUTIONS,
-    "rule.feedback_distribution": DISTRIBUTIONS,
-}
 
 
 # ---- what Hydra must know ------------------------------------------------------------------------
@@ -299,12 +265,12 @@ def value_at(plain: Mapping, key: str) -> Any:
 
 def check_values(config: RunConfig) -> None:
     """Raise UserError for the first value of a typed config that is out of range or unknown."""
-    for key, allowed in RANGES.items():
-        check_range(key, lookup(config, key), allowed)
-    for key, known in CHOICES.items():
-        if lookup(config, key) not in known:
-            value = lookup(config, key)
-            raise UserError(f"{key}={value}: {suggest(str(value), known)}")
+    for key, known in keys_of(RunConfig).items():
+        value, choices = lookup(config, key), known.metadata.get("choices")
+        if allowed := known.metadata.get("within"):
+            check_range(key, value, allowed)
+        if choices and value not in choices:
+            raise UserError(f"{key}={value}: {suggest(str(value), choices)}")
     for name in config.record.metrics:
         METRICS.find(name)
     if config.model.layers is None:
@@ -327,6 +293,17 @@ def check_values(config: RunConfig) -> None:
     if config.optimizer.momentum:
         check_momentum(config)
     seeds_of(config)
+
+
+def keys_of(config: type, prefix: str = "") -> dict[str, Field]:
+    """The fields of a config and of its groups, by dotted key."""
+    found = {}
+    for known in fields(config):
+        if known.default_factory in GROUPS:
+            found |= keys_of(known.default_factory, f"{prefix}{known.name}.")
+        elif known.name != "options":
+            found[f"{prefix}{known.name}"] = known
+    return found
 
 
 def check_range(key: str, value: float | None, allowed: Range) -> None:

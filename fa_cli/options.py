@@ -1,8 +1,8 @@
 """The options that a rule, dataset, layer, model or backend adds to its YAML file.
 
 An option is checked by its annotation: int, float, bool, str, Literal[...], list[...], `... |
-None`, or one of the kinds below, which say more. An argument with a default may be left out of the
-YAML file.
+None`, or one of the kinds below, which say more; `Annotated[kind, Words("...")]` says to a person
+what it is. An argument with a default may be left out of the YAML file.
 """
 
 import inspect
@@ -22,6 +22,10 @@ class Expected(NamedTuple):
 
     told: str  # after "expected "
     holds: Callable[[Any], bool]
+
+
+class Words(str):
+    """What an option is, for `fa-run keys`."""
 
 
 Positive = Annotated[float, Expected("a number above 0", lambda value: value > 0)]
@@ -51,6 +55,12 @@ class Option(NamedTuple):
 
     kind: Any
     default: Any = REQUIRED
+
+    @property
+    def words(self) -> str:
+        """What it says to a person; nothing where nobody has written it down."""
+        said = [more for more in get_args(self.kind)[1:] if isinstance(more, Words)]
+        return said[0] if said and get_origin(self.kind) is Annotated else ""
 
 
 def is_number(value: Any) -> bool:
@@ -85,7 +95,8 @@ def can_check(kind: Any) -> bool:
     """Whether `complaint` knows an annotation."""
     origin, inner = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        return can_check(inner[0]) and all(isinstance(more, Expected) for more in inner[1:])
+        told = all(isinstance(more, Expected | Words) for more in inner[1:])
+        return told and can_check(inner[0])
     if origin in (Union, UnionType, list):
         return all(map(can_check, inner))
     return origin is Literal or kind in TYPES
@@ -95,7 +106,9 @@ def complaint(kind: Any, value: Any) -> str:
     """What is told of a value that does not fit an annotation; empty where it fits."""
     origin, inner = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        base, *more = inner
+        base, *more = [part for part in inner if not isinstance(part, Words)]
+        if not more:
+            return complaint(base, value)
         right = not complaint(base, value)
         wrong = [expected.told for expected in more if not right or not expected.holds(value)]
         return f"expected {', '.join(wrong)}" if wrong else ""

@@ -37,6 +37,10 @@ class Part(NamedTuple):
     runs: list[str]  # that the report wants of it
     datasets: set[str]
 
+    def unfinished(self, outputs: Path) -> list[str]:
+        """Its runs that have no results in a folder."""
+        return [run for run in self.runs if not finished(outputs / run)]
+
 
 def train_paper(cfg: DictConfig) -> None:
     """Train all parts that are not finished and whose data are there; with `list`, only tell.
@@ -45,7 +49,7 @@ def train_paper(cfg: DictConfig) -> None:
     """
     outputs, data_dir = folder_of("outputs", cfg.outputs), data_folder(cfg.data_dir)
     wanted = chosen(parts_of(read_claims()), cfg.parts, cfg.images)
-    left = [part for part in wanted if not all(finished(outputs / run) for run in part.runs)]
+    left = [part for part in wanted if part.unfinished(outputs)]
     able = [part for part in left if not lacking(part, data_dir)]
     costs = {part.name: cost(part, outputs) for part in able}
     terminal.tables.print(overview(wanted, left, costs, data_dir))
@@ -149,8 +153,8 @@ def lacking(part: Part, data_dir: str) -> str:
 def cost(part: Part, outputs: Path) -> float:
     """Seconds that the unfinished runs of a part take here, about."""
     known = yaml.safe_load(COSTS.read_text())
-    left = [run for run in part.runs if not finished(outputs / run)]
-    return sum(known["seconds"].get(run, np.nan) for run in left) * known["speed"] / speed()
+    there = [known["seconds"].get(run, np.nan) for run in part.unfinished(outputs)]
+    return sum(there) * known["speed"] / speed()
 
 
 @cache

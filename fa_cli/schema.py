@@ -4,42 +4,77 @@ Fields typed `Any` take one value for all layers or a list with one value for ea
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from omegaconf import MISSING
 
 from fa_cli.errors import UserError
+from fa_cli.options import VAST
+from fa_cli.units import ACTIVATIONS
 
 HERE = Path(__file__).parent  # YAML files are in it in a wheel, in a checkout beside it
 FOLDER = HERE / "conf" if (HERE / "conf").is_dir() else HERE.parent / "conf"
 PLATEAU = "plateau"  # the word for a rate that falls when learning has slowed
+INFINITY, MANY = float("inf"), 10**12
+DISTRIBUTIONS = ("uniform", "normal")
 METRICS = ["loss", "nse", "test_error", "angle_to_bp", "angle_w_b"]
 METRICS += ["delta_norm", "weight_norm", "feedback_norm"]
+
+
+class Range(NamedTuple):
+    """Of a number: from `least` to below `most`."""
+
+    least: float
+    most: float = INFINITY
+    included: bool = True  # the least itself
+
+
+def key(default: Any, words: str, within: Range | None = None, choices: Any = None) -> Any:
+    """A field of a config: its default, what it says to a person, and what it is checked for.
+
+    `within`: the range of a number, `choices`: the names that a word may be.
+    """
+    known = {"words": words, "within": within, "choices": choices}
+    if isinstance(default, type):
+        return field(default_factory=default, metadata=known)
+    if isinstance(default, list):
+        return field(default_factory=default.copy, metadata=known)
+    return field(default=default, metadata=known)
+
+
+def words_of(config: type) -> dict[str, str]:
+    """What the fields of a config say to a person, by name."""
+    return {known.name: known.metadata.get("words", "") for known in fields(config)}
 
 
 @dataclass
 class ModelConfig:
     """A network; the options of its kind (spiking: tau, streams, ...) stand beside these."""
 
-    name: str = "rate"  # rate or spiking
-    sizes: list[int] | None = (
-        None  # units of each layer, input first; follow from layers where given
+    name: str = key("rate", "the kind of network: rate or spiking")
+    sizes: list[int] | None = key(None, "units of each layer, input first; null: those of layers")
+    layers: Any = key(
+        None, "the input and the layers that follow it, of any kind; null: dense ones of sizes"
     )
-    layers: Any = (
-        None  # the input and what follows it, as fa_cli/layers has it; null: dense of sizes
+    hidden: str = key("tanh", "units of hidden layers", choices=ACTIVATIONS)
+    output: str = key("linear", "units of the output layer", choices=ACTIVATIONS)
+    biases: bool = key(False, "whether units have biases, which learn as weights do")
+    bias_scale: float = key(0.0, "biases start uniform in +- this", within=Range(0))
+    weight_scale: Any = key(
+        0.1,
+        "omega: range of uniform weights, sd of normal ones; one, or a list with one for each W_l; "
+        "or lecun, xavier, kaiming, which go by the number of a unit's synapses",
     )
-    hidden: str = "tanh"  # units of hidden layers, as fa_cli/units.py has them
-    output: str = "linear"  # and of the output layer
-    biases: bool = False
-    bias_scale: float = 0.0  # biases start uniform in [-bias_scale, bias_scale]
-    weight_scale: Any = 0.1  # omega: range of uniform, sd of normal weights; one, or one a W_l
-    # or lecun, xavier, kaiming: by the numbers of a unit's synapses
-    weight_distribution: str = "uniform"  # or normal
-    sparsity: Any = 0.0  # fraction of the elements that W_l lacks; one, or one for each W_l
-    dropout: Any = 0.0  # fraction of hidden units that are silent in a step; one, or one a layer
-    weights: Any = None  # literal [W_0, W_1, ...] in place of random ones; null: one stays random
+    weight_distribution: str = key("uniform", "of initial weights", choices=DISTRIBUTIONS)
+    sparsity: Any = key(0.0, "fraction of the elements that W_l lacks; one, or one for each W_l")
+    dropout: Any = key(
+        0.0, "fraction of hidden units that are silent in a training step; one, or one a layer"
+    )
+    weights: Any = key(
+        None, "literal matrices [W_0, W_1, ...] in place of random ones; null: one stays random"
+    )
     options: dict[str, Any] = field(default_factory=dict)  # filled by config.check
 
 
@@ -47,16 +82,23 @@ class ModelConfig:
 class RuleConfig:
     """A rule and its feedback matrices; its own options (fa: derivative) stand beside these."""
 
-    name: str = MISSING
-    feedback_scale: Any = 0.5  # beta: range or sd; one, or one for each B_l
-    # or matched: errors are about as large in all layers
-    feedback_distribution: str = "uniform"  # or normal
-    feedback_sparsity: Any = (
-        0.0  # fraction of the elements that B_l lacks; one, or one for each B_l
+    name: str = key(MISSING, "the learning rule")
+    feedback_scale: Any = key(
+        0.5,
+        "beta: range of uniform B_l, sd of normal ones; one, or a list with one for each B_l; or "
+        "matched: errors are about as large in all layers",
     )
-    feedback_neurons: int | None = None  # rows of B_l, each for as many units; null: one a unit
-    feedback_seed: int | None = None  # all seeds have the B of this one; null: each its own
-    feedback: Any = None  # literal matrices [B_1, B_2, ...] in place of random ones
+    feedback_distribution: str = key("uniform", "of B_l", choices=DISTRIBUTIONS)
+    feedback_sparsity: Any = key(
+        0.0, "fraction of the elements that B_l lacks; one, or one for each B_l"
+    )
+    feedback_neurons: int | None = key(
+        None, "rows of B_l, each of which so many units share; null: one for a unit", Range(1)
+    )
+    feedback_seed: int | None = key(
+        None, "all seeds have the B of this one; null: each its own", Range(0, 2**63)
+    )
+    feedback: Any = key(None, "literal matrices [B_1, B_2, ...] in place of random ones")
     options: dict[str, Any] = field(default_factory=dict)  # filled by config.check
 
 
@@ -64,7 +106,7 @@ class RuleConfig:
 class DatasetConfig:
     """A source of examples; a dataset's own options stand beside these."""
 
-    name: str = MISSING
+    name: str = key(MISSING, "the dataset")
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -72,7 +114,7 @@ class DatasetConfig:
 class BackendConfig:
     """Where arrays live; its own options (numpy: threads, cupy: device) stand beside these."""
 
-    name: str = MISSING
+    name: str = key(MISSING, "numpy (CPU) or cupy (GPU)")
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -80,63 +122,81 @@ class BackendConfig:
 class OptimizerConfig:
     """How the three-factor update changes the parameters."""
 
-    learning_rate: float = 0.01  # eta: the update is summed over the batch, then times eta
-    schedule: Any = field(default_factory=list)  # [[when, rate], ..]: from epoch (step) on
-    # or plateau: tenfold less where the validation error gets no better for `patience` epochs
-    patience: float = 3.0
-    weight_decay: float = 0.0  # W *= 1 - learning_rate * weight_decay for every example
-    momentum: float = 0.0  # v = momentum * v + update; W += v (Supp. Note 8)
+    learning_rate: float = key(
+        0.01, "eta: the update is summed over the batch, then times eta", Range(0)
+    )
+    schedule: Any = key(
+        [],
+        "[[when, rate], ...]: another rate from that epoch on (step, in a run that is given in "
+        "steps); or plateau: tenfold less where the validation error gets no better",
+    )
+    patience: float = key(
+        3.0, "epochs without a better validation error, after which a plateau is one",
+        Range(0, included=False),
+    )  # fmt: skip
+    weight_decay: float = key(
+        0.0, "W *= 1 - learning_rate * weight_decay for every example", Range(0, VAST)
+    )
+    momentum: float = key(0.0, "v = momentum * v + update; W += v (Supp. Note 8)", Range(0, 1))
 
 
 @dataclass
 class RecordConfig:
     """What is measured and kept."""
 
-    metrics: list[str] = field(default_factory=lambda: list(METRICS))
-    every: int | None = None  # steps between rows; null: an epoch, or 1 % of the run, at least 200
-    examples: int = 100  # held-out examples on which the metrics of hidden signals are measured
-    early: int = 0  # rows more, evenly spaced, before the first of these
-    receptive_fields: int = 0  # units of layer 1, first five seeds, whose W_0 is kept, at both ends
-    reconstructions: int = (
-        0  # held-out images, of an autoencoder's first five seeds, kept at the end
+    metrics: list[str] = key(METRICS, "what is measured; fa-run metrics lists them")
+    every: int | None = key(
+        None, "steps between rows; null: an epoch, or 1 % of the run and at least 200", Range(1)
     )
-    audit: int = 0  # the first training steps whose every input and output goes to audit.npz
-    checkpoint_seconds: float = 300.0
-    keep_checkpoint: bool = False  # keep checkpoint.npz when the run is finished
+    examples: int = key(
+        100, "held-out examples on which hidden signals are measured", Range(2, MANY)
+    )
+    early: int = key(0, "rows more, evenly spaced, before the first of these", Range(0))
+    receptive_fields: int = key(
+        0, "units of layer 1 whose W_0 is kept before and after, of the first five seeds", Range(0)
+    )
+    reconstructions: int = key(
+        0, "held-out images that are kept with what an autoencoder makes of them", Range(0)
+    )
+    audit: int = key(0, "first training steps all of whose numbers go to audit.npz", Range(0))
+    checkpoint_seconds: float = key(300.0, "seconds between two checkpoints", Range(0))
+    keep_checkpoint: bool = key(False, "keep checkpoint.npz when the run is finished")
 
 
 @dataclass
 class PhaseConfig:
     """A stretch of training; a plain run has one."""
 
-    rule: str | None = None  # null: the run's rule
-    freeze: list[int] = field(default_factory=list)  # the l of W_l, b_l (and B_l) that don't learn
-    fresh_feedback: bool = False  # its rule's B_l are drawn anew, as a control (Fig. 5c)
-    steps: int | None = None
-    epochs: float | None = None
+    rule: str | None = key(None, "the rule of this phase; null: the run's")
+    freeze: list[int] = key([], "the l of W_l, b_l (and B_l) that do not learn")
+    fresh_feedback: bool = key(False, "its rule's B_l are drawn anew, as a control (Fig. 5c)")
+    steps: int | None = key(None, "its length in steps; one of steps and epochs")
+    epochs: float | None = key(None, "its length in epochs")
 
 
 @dataclass
 class RunConfig:
     """One run of fa-run."""
 
-    model: ModelConfig = field(default_factory=ModelConfig)
-    rule: RuleConfig = field(default_factory=RuleConfig)
-    dataset: DatasetConfig = field(default_factory=DatasetConfig)
-    backend: BackendConfig = field(default_factory=BackendConfig)
-    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    record: RecordConfig = field(default_factory=RecordConfig)
-    phases: list[PhaseConfig] = field(default_factory=list)
-    seeds: Any = 1  # a number n for 0..n-1, or a list
-    steps: int | None = None  # one of steps and epochs; the one typed on the command line wins
-    epochs: float | None = None
-    batch_size: int = 1
-    dtype: str = "float64"
-    outputs: str = "outputs"
-    data_dir: str | None = None  # null: the user's cache
-    fetch: bool = True  # data that are not there; false: say what is missing
-    fail_fast: bool = False  # of a sweep, leave out what has not begun when a run has failed
-    resume: bool = True  # false: train from the start, whatever there is already
+    model: ModelConfig = key(ModelConfig, "the network")
+    rule: RuleConfig = key(RuleConfig, "the learning rule and its feedback")
+    dataset: DatasetConfig = key(DatasetConfig, "the examples")
+    backend: BackendConfig = key(BackendConfig, "where arrays live")
+    optimizer: OptimizerConfig = key(OptimizerConfig, "the update")
+    record: RecordConfig = key(RecordConfig, "what is measured and kept")
+    phases: list[PhaseConfig] = key([], "stretches of training, one after the other; [] for one")
+    seeds: Any = key(1, "a number n for the seeds 0 to n - 1, or a list of them")
+    steps: int | None = key(
+        None, "length in steps; of steps and epochs the one that is typed counts", Range(1)
+    )
+    epochs: float | None = key(None, "length in epochs", Range(0, included=False))
+    batch_size: int = key(1, "examples of a training step", Range(1, MANY))
+    dtype: str = key("float64", "of all numbers", choices=("float32", "float64"))
+    outputs: str = key("outputs", "the folder that results go to")
+    data_dir: str | None = key(None, "the folder that data lie in; null: the user's cache")
+    fetch: bool = key(True, "fetch data that are not there; false: say what is missing")
+    fail_fast: bool = key(False, "of a sweep, leave out what has not begun when a run has failed")
+    resume: bool = key(True, "false: train from the start, whatever there is already")
 
 
 def per_layer(

@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -84,8 +85,17 @@ def start_command(folder: Path, *words: str, **environment: str) -> subprocess.P
     """Start the real `fa-run` in `folder` and leave it to itself."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(
-        [FA_RUN, *words], cwd=folder, env={**os.environ, **environment}, **pipes
+        [FA_RUN, *words],
+        cwd=folder,
+        env={**os.environ, **environment},
+        preexec_fn=hears_hangups,
+        **pipes,
     )
+
+
+def hears_hangups() -> None:
+    """Let a process end at SIGHUP, also where the tests themselves run under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def succeed(done: subprocess.CompletedProcess) -> str:

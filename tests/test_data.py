@@ -13,7 +13,7 @@ from helpers import DATA, needs, needs_mnist, network, run_here, succeed, told
 from small_data import BY_HAND, small_files
 
 from fa_cli.backend import NumpyBackend
-from fa_cli.data import DATASETS, Data, Files, Labelled, Setting, load_datasets
+from fa_cli.data import DATASETS, Data, Files, Labelled, Setting, images, load_datasets
 from fa_cli.data.distortions import Distortion
 from fa_cli.data.fetch import MNIST, Source, accept, fetch, idx_array, read_verified
 from fa_cli.data.teacher import target_network
@@ -215,7 +215,7 @@ def test_pixel_ranges(kind, low, high):
 
 def test_every_standardisation_is_tested():
     """The choices of the option."""
-    kinds = get_args(DATASETS["digits"].options["standardize"].kind)
+    kinds = get_args(images.Scale)
     assert set(kinds) == {"none", "unit", "symmetric", "standard"}
 
 

@@ -5,7 +5,17 @@ from typing import Annotated, Any, Literal
 import pytest
 
 from fa_cli.errors import UserError
-from fa_cli.options import Count, Expected, Option, Pair, Positive, check, defaults_of, options_of
+from fa_cli.options import (
+    Count,
+    Expected,
+    Option,
+    Pair,
+    Positive,
+    Words,
+    check,
+    defaults_of,
+    options_of,
+)
 
 pytestmark = pytest.mark.quick
 EVEN = Annotated[Count, Expected("an even number", lambda value: value % 2 == 0)]
@@ -68,3 +78,19 @@ def test_what_cannot_be_checked_is_refused_at_once(annotation):
     function.__annotations__ = {} if annotation is None else {"gain": annotation}
     with pytest.raises(UserError, match="its option gain needs an annotation"):
         options_of(function)
+
+
+def test_words_of_an_option():
+    """They are told to a person, and change nothing of what is checked."""
+
+    gain, size = Annotated[float, Words("how strong")], Annotated[Count, Words("how many")]
+
+    def rule(net, signals, gain: gain, size: size = 3):
+        """A rule."""
+
+    options = options_of(rule, given=2)
+    assert [option.words for option in options.values()] == ["how strong", "how many"]
+    for name, wrong in (("gain", "much"), ("size", 0), ("size", "a")):
+        with pytest.raises(UserError, match=f"rule.{name}={wrong}: expected"):
+            check(f"rule.{name}", wrong, options[name])
+    check("rule.gain", 0.5, options["gain"])

@@ -1,14 +1,19 @@
 """Tasks whose few examples are all shown at every step, so that learning is deterministic."""
 
+from typing import Annotated
+
 import numpy as np
 
 from fa_cli.data import Fixed, Setting, dataset
-from fa_cli.options import Positive
+from fa_cli.data.linear import TargetScale
+from fa_cli.options import Words
 from fa_cli.randomness import generator
+
+Target = Annotated[float, Words("what the network is to answer to 1")]
 
 
 @dataset("linear_expected")
-def linear_expected(setting: Setting, target_scale: Positive) -> Fixed:
+def linear_expected(setting: Setting, target_scale: TargetScale) -> Fixed:
     """The linear task in expectation: the unit vectors as a batch.
 
     The sum over it of x x^T is I, the mean for x ~ N(0, I), so that the three-factor update is
@@ -21,7 +26,7 @@ def linear_expected(setting: Setting, target_scale: Positive) -> Fixed:
 
 
 @dataset("scalar")
-def scalar(setting: Setting, target: float) -> Fixed:
+def scalar(setting: Setting, target: Target) -> Fixed:
     """The three-neuron network's task, y* = T x with x = 1 and the same T for every seed.
 
     Paper, Supp. Fig. 10: T = 1.

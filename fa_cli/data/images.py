@@ -12,11 +12,23 @@ import numpy as np
 from fa_cli.backend import Backend
 from fa_cli.data import PIECE, Files, Labelled, Setting, dataset
 from fa_cli.data.distortions import Distortion
-from fa_cli.options import Expected, Pair, Whole
+from fa_cli.options import Expected, Pair, Whole, Words
 from fa_cli.signals import Array
 
-Extent = Annotated[float, Expected("a number of at least 0", lambda value: value >= 0)]
 Scale = Literal["none", "unit", "symmetric", "standard"]
+Code = Pair | Literal["input"]
+Extent = Annotated[float, Expected("a number of at least 0", lambda value: value >= 0)]
+Standardize = Annotated[
+    Scale, Words("none: pixels in 0..255; unit: 0..1; symmetric: -0.9..0.9; standard: mean 0, sd 1")
+]
+Targets = Annotated[
+    Code, Words("values of the wrong and of the right class; input: the image itself")
+]
+Validation = Annotated[Whole, Words("training examples held out in place of the test set")]
+Elastic = Annotated[Extent, Words("alpha of elastic distortions of training images, in pixels")]
+Translation = Annotated[Extent, Words("pixels that training images are moved by, at most")]
+Rotation = Annotated[Extent, Words("degrees that training images are turned by, at most")]
+Scaling = Annotated[Extent, Words("fraction that training images grow or shrink by, at most")]
 
 
 def images(name: str) -> Callable:
@@ -25,13 +37,13 @@ def images(name: str) -> Callable:
     def register(files_of: Callable[[Setting], Files]) -> Callable:
         def open_images(
             setting: Setting,
-            standardize: Scale,
-            targets: Pair | Literal["input"],
-            validation: Whole,
-            elastic: Extent = 0.0,
-            translation: Extent = 0.0,
-            rotation: Extent = 0.0,
-            scaling: Extent = 0.0,
+            standardize: Standardize,
+            targets: Targets,
+            validation: Validation,
+            elastic: Elastic = 0.0,
+            translation: Translation = 0.0,
+            rotation: Rotation = 0.0,
+            scaling: Scaling = 0.0,
         ) -> Labelled:
             distortion = Distortion(elastic, translation, rotation, scaling)
             return shown(setting, files_of(setting), standardize, targets, validation, distortion)
@@ -66,7 +78,7 @@ def shown(
     setting: Setting,
     files: Files,
     standardize: Scale,
-    targets: Pair | Literal["input"],
+    targets: Code,
     validation: int,
     distortion: Distortion,
 ) -> Labelled:

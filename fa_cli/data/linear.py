@@ -1,12 +1,16 @@
 """The linear task of Fig. 2."""
 
+from typing import Annotated
+
 from fa_cli.data import Endless, Setting, dataset
-from fa_cli.options import Positive
+from fa_cli.options import Positive, Words
 from fa_cli.randomness import generator
+
+TargetScale = Annotated[Positive, Words("the target's weights are uniform in +- this")]
 
 
 @dataset("linear")
-def linear(setting: Setting, target_scale: Positive) -> Endless:
+def linear(setting: Setting, target_scale: TargetScale) -> Endless:
     """y* = T x with x ~ N(0, I); T (n_L, n_0) in [-target_scale, target_scale], once for each seed.
 
     Paper, Methods, "Linear function approximation": target_scale = 1.

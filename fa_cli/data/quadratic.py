@@ -1,14 +1,19 @@
 """The quadratic task of Fig. 5."""
 
+from typing import Annotated
+
 import numpy as np
 
 from fa_cli.data import Endless, Setting, dataset
-from fa_cli.options import Positive
+from fa_cli.options import Positive, Words
 from fa_cli.randomness import generator
+
+InputScale = Annotated[Positive, Words("inputs are uniform in +- this")]
+TargetScale = Annotated[Positive, Words("the forms Q_k are uniform in +- this")]
 
 
 @dataset("quadratic")
-def quadratic(setting: Setting, input_scale: Positive, target_scale: Positive) -> Endless:
+def quadratic(setting: Setting, input_scale: InputScale, target_scale: TargetScale) -> Endless:
     """y*_k = x^T Q_k x, k = 1 .. n_L, with Q_k drawn once for each seed.
 
     x is uniform in [-input_scale, input_scale], Q_k in [-target_scale, target_scale]. Paper,

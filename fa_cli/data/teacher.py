@@ -1,16 +1,20 @@
 """Function fitting with a target network, Fig. 3d and Supp. Notes 3 and 8."""
 
 from itertools import pairwise
+from typing import Annotated
 
 import numpy as np
 
 from fa_cli.data import Endless, Setting, dataset
-from fa_cli.options import Positive, Sizes
+from fa_cli.data.linear import TargetScale
+from fa_cli.options import Sizes, Words
 from fa_cli.randomness import generator
+
+TargetSizes = Annotated[Sizes, Words("units of the target network, input first")]
 
 
 @dataset("teacher")
-def teacher(setting: Setting, sizes: Sizes, target_scale: Positive) -> Endless:
+def teacher(setting: Setting, sizes: TargetSizes, target_scale: TargetScale) -> Endless:
     """y* = W_2 tanh(W_1 tanh(W_0 x + b_0) + b_1) + b_2 with x ~ N(0, I), of any depth.
 
     Weights and biases of the target network are uniform in [-target_scale, target_scale], drawn

@@ -4,15 +4,18 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Annotated
 
 import numpy as np
 
 from fa_cli.data import Files, Labelled, Setting, dataset
 from fa_cli.data.by_hand import converted
+from fa_cli.data.images import Validation
 from fa_cli.errors import UserError
-from fa_cli.options import Pair, Whole
+from fa_cli.options import Pair, Words
 from fa_cli.signals import Array
 
+Codes = Annotated[Pair, Words("values of the wrong and of the right class")]
 STOPS = ("b", "d", "g", "p", "t", "k")
 RATE = 16_000  # samples a second
 FRAME = RATE // 100  # samples from one frame to the next: 10 ms
@@ -27,7 +30,7 @@ ORIGIN = (
 
 
 @dataset("timit")
-def timit(setting: Setting, targets: Pair, validation: Whole) -> Labelled:
+def timit(setting: Setting, targets: Codes, validation: Validation) -> Labelled:
     """39 numbers of each 10 ms of a stop consonant, of mean 0 and sd 1, and which of six it is.
 
     Mel-frequency cepstral coefficients with their first two temporal derivatives. J. S. Garofolo et

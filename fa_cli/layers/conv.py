@@ -4,8 +4,7 @@ from typing import Any
 
 from fa_cli.layers import Extent, layer
 from fa_cli.layers.dense import transpose
-from fa_cli.layers.grid import Fields, grid_over
-from fa_cli.options import Count
+from fa_cli.layers.grid import Field, Fields, Maps, grid_over
 from fa_cli.signals import Array
 
 
@@ -57,6 +56,6 @@ class Conv(Fields):
 
 
 @layer("conv")
-def conv(below: Extent, maps: Count, field: Count) -> Conv:
+def conv(below: Extent, maps: Maps, field: Field) -> Conv:
     """`maps` maps of a `field` x `field` window that all places share."""
     return Conv(grid_over(below, field), maps)

@@ -1,10 +1,10 @@
 """Every unit of a layer to every unit of the next."""
 
 from math import prod
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from fa_cli.layers import Extent, layer
-from fa_cli.options import Count
+from fa_cli.options import Count, Words
 from fa_cli.signals import Array
 
 
@@ -67,6 +67,6 @@ class Dense(NamedTuple):
 
 
 @layer("dense")
-def dense(below: Extent, units: Count) -> Dense:
+def dense(below: Extent, units: Annotated[Count, Words("of the layer above")]) -> Dense:
     """`units` units, each with all of the layer below."""
     return Dense(prod(below), units)

@@ -4,10 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from fa_cli.layers import Extent
+from fa_cli.options import Count, Words
 from fa_cli.signals import Array
+
+Maps = Annotated[Count, Words("maps of units over the image")]
+Field = Annotated[Count, Words("pixels of a side of the square that a unit sees")]
 
 
 class Grid(NamedTuple):

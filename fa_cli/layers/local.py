@@ -4,8 +4,7 @@ from typing import Any
 
 from fa_cli.layers import Extent, layer
 from fa_cli.layers.dense import transpose
-from fa_cli.layers.grid import Fields, grid_over
-from fa_cli.options import Count
+from fa_cli.layers.grid import Field, Fields, Maps, grid_over
 from fa_cli.signals import Array
 
 
@@ -55,6 +54,6 @@ class Local(Fields):
 
 
 @layer("local")
-def local(below: Extent, maps: Count, field: Count) -> Local:
+def local(below: Extent, maps: Maps, field: Field) -> Local:
     """`maps` units in each place of a `field` x `field` window."""
     return Local(grid_over(below, field), maps)

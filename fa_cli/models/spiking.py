@@ -10,7 +10,7 @@ e = y* - y here, U is -U of the paper.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from fa_cli.errors import UserError
 from fa_cli.layers.dense import transpose
 from fa_cli.models import model
 from fa_cli.network import Network, build
-from fa_cli.options import Count, Fraction
+from fa_cli.options import Count, Fraction, Words
 from fa_cli.randomness import generator
 from fa_cli.rules import Rule
 from fa_cli.schema import ModelConfig, RunConfig
@@ -42,12 +42,14 @@ PHI_DELTA = {  # what a feedback neuron of potential U sends: "a simple sigmoida
 class Dynamics(NamedTuple):
     """The options of model=spiking."""
 
-    tau: Fraction  # integration constant: V and U keep 1 - tau of themselves in a time step
-    steps_per_image: Count  # time steps that an image is shown, in training and in tests
-    rate_cap: Fraction  # highest probability of spiking of an input neuron
-    population: Count  # output neurons of each class
-    streams: Count  # K
-    phi_delta: Literal["logistic", "bipolar", "tanh"]
+    tau: Annotated[Fraction, Words("V and U keep 1 - tau of themselves in a time step")]
+    steps_per_image: Annotated[Count, Words("time steps that an image is shown")]
+    rate_cap: Annotated[Fraction, Words("highest probability of spiking of an input neuron")]
+    population: Annotated[Count, Words("output neurons of each class")]
+    streams: Annotated[Count, Words("image streams that share the weights")]
+    phi_delta: Annotated[
+        Literal["logistic", "bipolar", "tanh"], Words("what a feedback neuron of potential U sends")
+    ]
 
 
 @dataclass

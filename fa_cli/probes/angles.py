@@ -17,13 +17,20 @@ def angles_to(view: View, name: str, reference: Deltas) -> Columns:
 
 @METRICS.register("angle_to_bp")
 def angle_to_bp(view: View) -> Columns:
-    """Angle between the rule's delta_l and backprop's. Paper, Fig. 2b and 3b."""
+    """Angle between the rule's delta_l and backprop's. Paper, Fig. 2b and 3b.
+
+    Columns: `angle_to_bp_<l>` of each hidden layer l that learns: degrees, 0 to 180; 90 is no
+    relation.
+    """
     return angles_to(view, "angle_to_bp", bp(view.net, view.signals))
 
 
 @METRICS.register("angle_to_pbp")
 def angle_to_pbp(view: View) -> Columns:
-    """Angle between the rule's delta_l and pseudobackprop's, of dense layers. Supp. Fig. 13."""
+    """Angle between the rule's delta_l and pseudobackprop's, of dense layers. Supp. Fig. 13.
+
+    Columns: `angle_to_pbp_<l>` of each hidden layer l that learns: degrees, 0 to 180.
+    """
     if not all(isinstance(layer, Dense) for layer in view.net.layers[1:]):
         return {}
     return angles_to(view, "angle_to_pbp", pseudobackprop(view.net, view.signals))
@@ -31,7 +38,10 @@ def angle_to_pbp(view: View) -> Columns:
 
 @METRICS.register("angle_w_b")
 def angle_w_b(view: View) -> Columns:
-    """Angle between W_l^T and B_l, each taken as one vector. Paper, Fig. 5a, blue line."""
+    """Angle between W_l^T and B_l, each taken as one vector. Paper, Fig. 5a, blue line.
+
+    Columns: `angle_w_b_<l>` of each hidden layer l: degrees, 0 to 180; 90 is no alignment.
+    """
     return {f"angle_w_b_{l}": angle(view.xp, flat(w), flat(b)) for l, (w, b) in view.pairs.items()}
 
 
@@ -40,6 +50,8 @@ def angle_w_b_unit(view: View) -> Columns:
     """The same for each hidden unit: column j of W_l and row j of B_l, (S, n_l). Paper, Fig. 5a.
 
     Kept in arrays.npz; dense layers only.
+
+    Columns: `angle_w_b_unit_<l>`: degrees, 0 to 180.
     """
     return {f"angle_w_b_unit_{l}": angle(view.xp, w, b) for l, (w, b) in view.matrices.items()}
 
@@ -50,6 +62,8 @@ def share_positive(view: View) -> Columns:
 
     Where it is positive on average, feedback alignment's update of the layer below decreases the
     error. Paper, Results: "feedback alignment uses random feedback weights to deliver ...".
+
+    Columns: `share_positive`: 0 to 1; about a half before learning.
     """
     l = view.net.depth - 1
     if l not in view.matrices:

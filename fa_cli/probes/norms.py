@@ -14,7 +14,11 @@ def norms(name: str, arrays: dict[int, Array], xp) -> Columns:
 
 @METRICS.register("delta_norm")
 def delta_norm(view: View) -> Columns:
-    """Root mean square length of delta_l over the probe's examples."""
+    """Root mean square length of delta_l over the probe's examples.
+
+    Columns: `delta_norm_<l>` of each hidden layer l that learns: 0 and above, in units of the
+    error.
+    """
     columns = {}
     for l, d in sorted(view.delta.items()):
         columns[f"delta_norm_{l}"] = view.xp.sqrt((d * d).sum(axis=-1).mean(axis=-1))
@@ -23,13 +27,19 @@ def delta_norm(view: View) -> Columns:
 
 @METRICS.register("weight_norm")
 def weight_norm(view: View) -> Columns:
-    """Frobenius norm of W_l, the weights that leave layer l; l = 0 is the input's."""
+    """Frobenius norm of W_l, the weights that leave layer l; l = 0 is the input's.
+
+    Columns: `weight_norm_<l>`: 0 and above.
+    """
     return norms("weight_norm", dict(enumerate(view.net.weights)), view.xp)
 
 
 @METRICS.register("feedback_norm")
 def feedback_norm(view: View) -> Columns:
-    """Frobenius norm of B_l."""
+    """Frobenius norm of B_l.
+
+    Columns: `feedback_norm_<l>` of each hidden layer l: 0 and above.
+    """
     return norms("feedback_norm", dict(sorted(view.net.feedback.items())), view.xp)
 
 
@@ -38,6 +48,8 @@ def weights(view: View) -> Columns:
     """All elements of W_l, row by row, (S, n_{l+1} n_l), of b_l and of B_l; kept in arrays.npz.
 
     For small networks (Supp. Fig. 7, 10).
+
+    Columns: `weights_<l>`, `biases_<l>`, `feedback_<l>`: any number.
     """
     forward = {f"weights_{l}": flat(w).copy() for l, w in enumerate(view.net.weights)}
     biases = {f"biases_{l}": b.copy() for l, b in enumerate(view.net.biases or [])}

@@ -5,7 +5,10 @@ from fa_cli.probes import METRICS, Columns, View
 
 @METRICS.register("loss")
 def loss(view: View) -> Columns:
-    """L = e^T e / 2, mean over the held-out examples."""
+    """L = e^T e / 2, mean over the held-out examples.
+
+    Columns: `loss`: 0 and above, in units of squared outputs.
+    """
     held = view.performance
     return {"loss": held["squared"] / held["count"] / 2}
 
@@ -15,6 +18,8 @@ def nse(view: View) -> Columns:
     """Squared error over that of predicting the sample mean.
 
     Paper, Methods, "Normalized squared error", eq. (2)-(4).
+
+    Columns: `nse`: 0 and above; 1 is what predicting the mean has.
     """
     held = view.performance
     variation = view.xp.where(held["variation"] > 0, held["variation"], float("nan"))
@@ -27,6 +32,8 @@ def test_mse(view: View) -> Columns:
 
     `test_mse` is in units of pixels in [0, 1], `test_mse_raw` in those of the network's inputs
     (Supp. Note 9 does not say which). `validation_mse` where the images are a validation set.
+
+    Columns: `test_mse`, `test_mse_raw`: 0 and above.
     """
     grey = getattr(view.data, "grey", None)
     if grey is None:
@@ -42,6 +49,8 @@ def dead_units(view: View) -> Columns:
     """Percent of each hidden layer's units that answer no held-out example with more than 0.
 
     Supp. Note 5: feedback alignment can push rectified linear units to where they have no slope.
+
+    Columns: `dead_units_<l>` of each hidden layer l: percent, 0 to 100.
     """
     show, highest = view.net.observer("heldout"), {}
     for batch in view.data.heldout():
@@ -56,6 +65,8 @@ def test_error(view: View) -> Columns:
     """Percent of held-out examples whose largest output is not their class.
 
     The column is `validation_error` where those are a validation set.
+
+    Columns: `test_error`: percent, 0 to 100; of ten classes chance is 90.
     """
     held = view.performance
     if not held["classes"]:

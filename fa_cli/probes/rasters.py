@@ -19,6 +19,8 @@ def rasters(view: View) -> Columns:
     raster_l, (S, time * units), for every layer l; psp_l and modulator_l, (S, time): V_l and
     delta_l of the raster's first unit of every hidden layer. raster_images, (S, 3 n_0): the images,
     the first of the probe. Each is shown for 50 time steps, one after the other.
+
+    Columns: `raster_<l>`: 0 or 1; `psp_<l>`, `modulator_<l>`: any number.
     """
     if not isinstance(view.net, SpikingNetwork):
         return {}

@@ -17,6 +17,8 @@ def jacobian(view: View) -> Columns:
     """Jacobian of the flow of all parameters, (S, P * P), by central differences. Supp. Note 16.
 
     Kept in arrays.npz. For tiny dense networks with biases, of rates.
+
+    Columns: `jacobian`: any number.
     """
     if view.net.biases is None or not has_flow(view.net):
         return {}
@@ -29,6 +31,8 @@ def update_norm(view: View) -> Columns:
     """Norm of the flow by the rule, and of backprop's, minus the gradient of the loss.
 
     Paper, Supp. Note 16; for dense networks, of rates.
+
+    Columns: `update_norm`, `gradient_norm`: 0 and above.
     """
     if not has_flow(view.net):
         return {}
@@ -90,6 +94,9 @@ def traces(view: View) -> Columns:
     """tr(B_l W_l) for each dense hidden layer, and tr(A^T B E). Paper, Supp. Note 12.
 
     The latter is the sum of delta_1^T A x over the probe.
+
+    Columns: `trace_b_w_<l>`, `trace_a_b_e`: any number; feedback alignment keeps the latter
+    above 0.
     """
     columns = {f"trace_b_w_{l}": (w * b).sum(axis=(1, 2)) for l, (w, b) in view.matrices.items()}
     if 1 in view.delta:
@@ -105,6 +112,8 @@ def conserved(view: View) -> Columns:
 
     And that of A A^T, to compare it with. Paper, Supp. Note 11, eq. (10); for dense networks with
     one hidden layer.
+
+    Columns: `conserved_1`, `gram_1`: 0 and above.
     """
     if 1 not in view.matrices or view.net.depth != 2 or not isinstance(view.net.layers[0], Dense):
         return {}
@@ -122,6 +131,8 @@ def lemma_5(view: View) -> Columns:
 
     The latter as shares of their norms, nan where these are 0. Paper, Supp. Note 14, eq. (39)-(40);
     for a single example and dense networks with one hidden layer.
+
+    Columns: `s_h`, `s_w`: any number; `off_h`, `off_w`: 0 and above.
     """
     if view.data.probe.target.shape[1] != 1 or view.net.depth != 2 or 1 not in view.matrices:
         return {}

@@ -1,9 +1,8 @@
 """Direct feedback alignment: the output error reaches every hidden layer through its own matrix."""
 
-from typing import Literal
-
 from fa_cli.layers.dense import transpose
 from fa_cli.rules import Deltas, Network, Path, Signals, downward, from_output, rule
+from fa_cli.rules.fa import Derivative
 
 
 @rule(
@@ -14,7 +13,7 @@ from fa_cli.rules import Deltas, Network, Path, Signals, downward, from_output, 
     colour="#d95f02",
     line="--",
 )
-def dfa(net: Network, signals: Signals, derivative: Literal["local", "passed"]) -> Deltas:
+def dfa(net: Network, signals: Signals, derivative: Derivative) -> Deltas:
     """delta_l = B_l e.
 
     A. Nokland, Direct feedback alignment provides learning in deep neural networks, NeurIPS 2016,

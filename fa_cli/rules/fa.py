@@ -1,8 +1,14 @@
 """Feedback alignment: fixed random matrices carry the signals back (Lillicrap et al. 2016)."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from fa_cli.options import Words
 from fa_cli.rules import Deltas, Network, Path, Signals, downward, layer_by_layer, rule
+
+Derivative = Annotated[
+    Literal["local", "passed"],
+    Words("phi' enters the update of its own layer alone, as in the paper, or travels along"),
+]
 
 
 @rule(
@@ -12,7 +18,7 @@ from fa_cli.rules import Deltas, Network, Path, Signals, downward, layer_by_laye
     label="Feedback alignment",
     colour="#2ca02c",
 )
-def fa(net: Network, signals: Signals, derivative: Literal["local", "passed"]) -> Deltas:
+def fa(net: Network, signals: Signals, derivative: Derivative) -> Deltas:
     """delta_l = B_l delta_{l+1}, from the raw error e = delta_L.
 
     Paper, Methods, "Deep nonlinear function approximation", (b). `derivative`: `local` is the

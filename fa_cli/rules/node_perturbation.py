@@ -1,7 +1,11 @@
 """Node perturbation: fast reinforcement learning, one scalar reward for all hidden units."""
 
-from fa_cli.options import Positive
+from typing import Annotated
+
+from fa_cli.options import Positive, Words
 from fa_cli.rules import Deltas, Network, Path, Signals, on_hidden, rule
+
+Sigma = Annotated[Positive, Words("sd of the noise that is added to hidden units")]
 
 
 @rule(
@@ -12,7 +16,7 @@ from fa_cli.rules import Deltas, Network, Path, Signals, on_hidden, rule
     colour="0.4",
     line="--",
 )
-def node_perturbation(net: Network, signals: Signals, noise: Deltas, sigma: Positive) -> Deltas:
+def node_perturbation(net: Network, signals: Signals, noise: Deltas, sigma: Sigma) -> Deltas:
     """delta_l = -(L(xi) - L(0)) xi_l / sigma^2, with L = e^T e / 2 of each example.
 
     xi_l ~ N(0, sigma^2) is added to h_l. Paper, Methods, "Linear function approximation", (c);

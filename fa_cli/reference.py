@@ -1,0 +1,127 @@
+"""`fa-run keys` and `fa-run metrics`: what can be typed and what is measured, in words."""
+
+import inspect
+from collections.abc import Iterator, Sequence
+from types import NoneType, UnionType
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+
+from omegaconf import MISSING, DictConfig
+
+from fa_cli import config, options, terminal
+from fa_cli.backend import BACKENDS
+from fa_cli.data import DATASETS
+from fa_cli.errors import UserError, suggest
+from fa_cli.layers import LAYERS
+from fa_cli.models import MODELS
+from fa_cli.options import Option, Words
+from fa_cli.probes import METRICS
+from fa_cli.rules import RULES
+from fa_cli.schema import MANY, PhaseConfig, Range, RunConfig
+
+
+class Key(NamedTuple):
+    """A key of a run, for a person."""
+
+    name: str  # dotted
+    of: str  # the rule, dataset, ... whose option it is; empty for a key of all runs
+    default: str
+    may_be: str
+    words: str
+
+
+def tell_keys(cfg: DictConfig) -> None:
+    """Print the keys that begin with one of some names; raises UserError where none does."""
+    config.register()
+    known = all_keys()
+    for key in beginning_with(known, list(cfg.names)):
+        of = f" ({key.of})" if key.of else ""
+        default = f"default {key.default}" if key.default else ""
+        told = ", ".join(filter(None, (key.may_be, default)))
+        terminal.out.print(f"{key.name}{of}: {told}" if told else f"{key.name}{of}")
+        terminal.out.print(f"    {key.words}")
+
+
+def tell_metrics(cfg: DictConfig) -> None:
+    """Print what some metrics, or all, measure; raises UserError where one is unknown."""
+    config.register()
+    for name in cfg.names:
+        METRICS.find(name)
+    for name in cfg.names or sorted(METRICS):
+        first, *rest = inspect.getdoc(METRICS[name]).splitlines()
+        terminal.out.print(f"{name}: {first}")
+        for line in filter(None, rest):
+            terminal.out.print(f"    {line}")
+
+
+def beginning_with(keys: Sequence[Key], beginnings: Sequence[str]) -> list[Key]:
+    """The keys whose name begins so; raises UserError for a beginning that none has."""
+    names = [key.name for key in keys]
+    near = [*dict.fromkeys(name.split(".")[0] for name in names), *names]
+    for beginning in map(str, beginnings):
+        if not any(name.startswith(beginning) for name in names):
+            raise UserError(f"no key begins with {beginning!r}: {suggest(beginning, near)}")
+    wanted = tuple(map(str, beginnings)) or ("",)
+    return [key for key in keys if key.name.startswith(wanted)]
+
+
+def all_keys() -> list[Key]:
+    """Those of all runs, of phases, and of what a run may be made of."""
+    found = [of_field(name, known) for name, known in config.keys_of(RunConfig).items()]
+    phases = config.keys_of(PhaseConfig, "phases[].")
+    found += [of_field(name, known) for name, known in phases.items()]
+    parts = (("model", MODELS), ("rule", RULES), ("dataset", DATASETS), ("model.layers[]", LAYERS))
+    for group, registry in parts:
+        for name, part in registry.items():
+            found += of_options(group, name, part.options)
+    for name, backend in BACKENDS.items():
+        found += of_options("backend", name, options.options_of(backend, given=1))
+    return found
+
+
+def of_field(name: str, known: Any) -> Key:
+    """A key of the schema."""
+    listed = known.default_factory() if callable(known.default_factory) else known.default
+    default = "" if listed == MISSING else shown(listed)
+    choices, within = known.metadata.get("choices"), known.metadata.get("within")
+    may_be = ", ".join(choices) if choices else in_range(known.type, within)
+    return Key(name, "", default, may_be, known.metadata.get("words", ""))
+
+
+def of_options(group: str, name: str, known: dict[str, Option]) -> Iterator[Key]:
+    """The options of a rule, dataset, ..., under its name."""
+    for option, (kind, default) in known.items():
+        told = "" if default is options.REQUIRED else shown(default)
+        yield Key(f"{group}.{option}", f"{group}={name}", told, kind_of(kind), known[option].words)
+
+
+def shown(value: Any) -> str:
+    """A value as it is typed."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return f"[{','.join(map(str, value))}]" if isinstance(value, list) else str(value)
+
+
+def in_range(kind: Any, within: Range | None) -> str:
+    """What a value of the schema may be."""
+    if within is None:
+        return kind_of(kind)
+    bound = f"{'at least' if within.included else 'above'} {within.least:g}"
+    return f"{kind_of(kind)}, {bound}" + (f", below {within.most:g}" if within.most < MANY else "")
+
+
+NAMES = {int: "whole number", float: "number", bool: "true or false", str: "word", Any: ""}
+
+
+def kind_of(kind: Any) -> str:
+    """An annotation in words."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        told = [more.told for more in inner[1:] if not isinstance(more, Words)]
+        return ", ".join(told) or kind_of(inner[0])
+    if origin in (Union, UnionType):
+        return " or ".join(kind_of(part) for part in inner)
+    if origin is list:
+        return "list"
+    if kind is NoneType:
+        return "null"
+    return NAMES[kind] if kind in NAMES else ", ".join(map(str, inner)) or "list"
