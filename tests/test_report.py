@@ -181,7 +181,7 @@ def test_the_command(tmp_path):
     assert (*table,) == COLUMNS and table["id"].tolist() == IDS
     page = (outputs / "report.html").read_text()
     assert "data:image/png;base64," in page and "src=http" not in page and 'src="http' not in page
-    assert "fa-run +sweep=fig3d" in page and "numpy" in page
+    assert "fa-run +sweep=fig3d" in page and "NumPy" in page
     assert (outputs / "report.md").read_text().count("\n| ") == len(IDS) + 2  # heading and rule
 
     told = succeed(run_command(tmp_path, "report", "claim=F2.6"))

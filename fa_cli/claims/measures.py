@@ -71,7 +71,7 @@ def welch_interval(a: np.ndarray, b: np.ndarray) -> str:
     if min(len(a), len(b)) < 2 or not np.isfinite([*a, *b]).all():
         return ""
     interval = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
-    return f"{a.mean() - b.mean():+.2g} [{interval.low:.2g}, {interval.high:.2g}]"
+    return f"{a.mean() - b.mean():+.3g} [{interval.low:.3g}, {interval.high:.3g}]"
 
 
 def log_interval(logs: np.ndarray) -> str:

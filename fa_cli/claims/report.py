@@ -3,9 +3,6 @@
 It measures; it does not pass or fail.
 """
 
-import base64
-import html
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +17,7 @@ from rich.text import Text
 
 from fa_cli import terminal
 from fa_cli.claims.criteria import CRITERIA, Judgement, load_criteria
+from fa_cli.claims.page import page
 from fa_cli.errors import UserError, suggest
 from fa_cli.results.files import folder_of, write_text
 from fa_cli.results.reading import finished, load_run
@@ -63,7 +61,8 @@ def write_report(cfg: DictConfig) -> None:
     table = pd.DataFrame(map(as_row, verdicts), columns=COLUMNS)
     write_text(results / "report.csv", table.to_csv(index=False))
     write_text(results / "report.md", markdown(verdicts, table))
-    write_text(results / "report.html", page(verdicts, results))
+    rows = table.to_dict("records")
+    write_text(results / "report.html", page(verdicts, rows, TITLE, tally(verdicts), results))
     terminal.tables.print(on_terminal(table))
     files = [f"{results / 'report'}.{suffix}" for suffix in ("html", "md", "csv")]
     terminal.out.print(f"{counts(verdicts)}\n{'  '.join(files)}")
@@ -145,10 +144,15 @@ def mean_and_spread(values: np.ndarray) -> tuple[str, str]:
     return mean, f"{values.std(ddof=1):.2g}" if has_spread else ""
 
 
-def counts(verdicts: Sequence[Verdict]) -> str:
+def tally(verdicts: Sequence[Verdict]) -> dict[str, int]:
     """How many claims have which verdict."""
     found = Counter(verdict.word for verdict in verdicts)
-    return ", ".join(f"{found[word]} {word}" for word in COLOURS)
+    return {word: found[word] for word in COLOURS}
+
+
+def counts(verdicts: Sequence[Verdict]) -> str:
+    """The same in words."""
+    return ", ".join(f"{count} {word}" for word, count in tally(verdicts).items())
 
 
 # ---- on the terminal ----------------------------------------------------------------------------
@@ -186,17 +190,7 @@ def tell_claim(verdict: Verdict) -> None:
 
 # ---- as files -----------------------------------------------------------------------------------
 
-HEADINGS = ("claim", "paper", "measured", "against", "effect", "n", "verdict")
 TITLE = "What of the paper was reproduced"
-STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 1100px; margin: 2em auto; \
-padding: 0 1em; color: #222 }
-table { border-collapse: collapse; width: 100% }
-td, th { text-align: left; padding: .3em .6em; border-bottom: 1px solid #ddd; vertical-align: top }
-img { max-width: 100% } .provenance { color: #666; font-size: 12px } code { background: #f3f3f3 }
-.reproduced { color: #1a7f37; font-weight: 600 } .close { color: #9a6700; font-weight: 600 }
-.not-reproduced { color: #b3261e; font-weight: 600 } .not-run { color: #888 }
-"""
 
 
 def markdown(verdicts: Sequence[Verdict], table: pd.DataFrame) -> str:
@@ -209,54 +203,3 @@ def markdown(verdicts: Sequence[Verdict], table: pd.DataFrame) -> str:
         cells[at] = f"[{row.figure}](figures/{row.figure}.png)" if row.figure else ""
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
-
-
-def page(verdicts: Sequence[Verdict], results: Path) -> str:
-    """The report as one HTML file that needs nothing else: figures beside their claims."""
-    head = "<!doctype html><html lang=en><meta charset=utf-8><title>fa-run report</title>"
-    parts = [f"{head}<style>{STYLE}</style>", f"<h1>{TITLE}</h1><p>{counts(verdicts)}.</p>"]
-    for figure in dict.fromkeys(verdict.claim.get("figure") for verdict in verdicts):
-        group = [verdict for verdict in verdicts if verdict.claim.get("figure") == figure]
-        places = dict.fromkeys(verdict.claim["where"] for verdict in group)
-        name = html.escape(figure or ", ".join(places))
-        parts.append(f'<h2 id="{name}">{name}</h2>')
-        picture = results / "figures" / f"{figure}.png"
-        if picture.exists():
-            data = base64.b64encode(picture.read_bytes()).decode()
-            parts.append(f'<img alt="{figure}" src="data:image/png;base64,{data}">')
-        parts.append(f"<table><tr><th>{'<th>'.join(HEADINGS)}</tr>")
-        parts += [html_row(verdict, results) for verdict in group]
-        parts.append("</table>")
-    return "\n".join(parts) + "</html>\n"
-
-
-def html_row(verdict: Verdict, results: Path) -> str:
-    """A claim's row, with its test, note and the runs behind it."""
-    cells = {key: html.escape(str(value)) for key, value in as_row(verdict).items()}
-    found = f"{cells['measured']} ± {cells['spread']}" if cells["spread"] else cells["measured"]
-    p = f"; p = {cells['p']}" if cells["p"] else ""
-    origins = [provenance(results / run) for run in verdict.claim["runs"].values()]
-    told = [f"{cells['test']}{p}", cells["note"], f"<code>{cells['command']}</code>", *origins]
-    below = "<br>".join(filter(None, told))
-    kind = verdict.word.replace(" ", "-")
-    return (
-        f'<tr id="{cells["id"]}"><td><a href="#{cells["id"]}"><b>{cells["id"]}</b></a> '
-        f"{cells['claim']}<div class=provenance>{below}</div>"
-        f"<td>{cells['paper']}<td>{found}<td>{cells['against']}<td>{cells['effect']}"
-        f"<td>{cells['n']}<td class={kind}>{verdict.word}</tr>"
-    )
-
-
-def provenance(folder: Path) -> str:
-    """Where a run's results came from: folder, commit, versions, device, time.
-
-    Empty if there is no manifest, or a damaged one.
-    """
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text())
-        commit = (manifest.get("commit") or "no commit")[:10]
-        numpy = manifest.get("versions", {}).get("numpy")
-    except (OSError, ValueError, AttributeError, TypeError):
-        return ""
-    made_by = f"numpy {numpy}, {manifest.get('device')}, {manifest.get('seconds')} s"
-    return html.escape(f"{folder.parent.name}/{folder.name}: commit {commit}, {made_by}")

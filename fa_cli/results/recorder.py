@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -216,7 +217,8 @@ class Recorder:
         seconds = self.elapsed()
         examples = self.stop * self.config.batch_size * len(self.rows.seeds)
         speed = {"seconds": round(seconds, 3), "examples_per_second": round(examples / seconds)}
-        return {**manifest, **speed, "peak_memory_mb": peak_memory()}
+        finished = datetime.now(UTC).isoformat(timespec="seconds")
+        return {**manifest, **speed, "finished": finished, "peak_memory_mb": peak_memory()}
 
 
 def peak_memory() -> int:
