@@ -60,7 +60,7 @@ def train_paper(cfg: DictConfig) -> None:
         rest = in_words(np.nansum([costs[later.name] for later in able[number - 1 :]]))
         terminal.out.print(f"part {number} of {len(able)}: {part.name}; about {rest} to go")
         words = [*part.words, f"outputs={outputs}", f"data_dir={data_dir}"]
-        status = subprocess.run([sys.executable, "-m", "fa_cli.cli", *words]).returncode
+        status = subprocess.run([sys.executable, "-m", "fa_cli", *words]).returncode
         if status > 128:
             raise Stopped("stopped; the same command goes on from there", status - 128)
         if status:

@@ -3,10 +3,14 @@
 import os
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
+import yaml
 from helpers import succeed
+
+import fa_cli
 
 
 def test_wheel_works_away_from_the_checkout(tmp_path):
@@ -24,5 +28,21 @@ def test_wheel_works_away_from_the_checkout(tmp_path):
         return succeed(subprocess.run([sys.executable, *words], **kept, timeout=120))
 
     assert python("-c", "import fa_cli; print(fa_cli.__file__)").startswith(str(unpacked))
-    python("-m", "fa_cli.cli", "experiment=debug")
+    python("-m", "fa_cli", "experiment=debug")
     assert (elsewhere / "outputs" / "debug" / "rule=fa" / "done").exists()
+    python("-m", "fa_cli", "report")
+    assert "<article" in (elsewhere / "outputs" / "report.html").read_text()
+    assert "note9" in python("-m", "fa_cli", "paper", "list=true")
+    (metadata,) = unpacked.glob("*.dist-info/METADATA")
+    told = metadata.read_text()
+    for line in ("Author: The fa-run maintainers", "License-File: LICENSE", "Project-URL: Paper"):
+        assert line in told
+
+
+def test_one_version():
+    """The package, its metadata and how to cite it say the same."""
+    root = Path(__file__).parents[1]
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    citation = yaml.safe_load((root / "CITATION.cff").read_text())
+    assert fa_cli.__version__ == project["version"] == citation["version"]
+    assert f"## {fa_cli.__version__}" in (root / "CHANGELOG.md").read_text()
