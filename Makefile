@@ -10,7 +10,7 @@ REFERENCE = outputs/paper
 TORCH     = https://download.pytorch.org/whl/cpu
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick same lint paper-small paper search-fig3 figures report bench faults wheel clean
+.PHONY: help run test quick same lint paper-small paper search-fig3 figures report bench faults docs wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,6 +63,10 @@ bench: $(STAMP) ## speed against PyTorch, JAX and bare BLAS: outputs/bench/ (abo
 
 faults: $(STAMP) ## 100 kills of a run, 100 damaged files, killed plots, full disks, few threads (12 minutes)
 	FAULTS=100 $(VENV)/bin/python -m pytest -q --numprocesses 2 --dist worksteal tests/faults
+
+docs: $(STAMP) ## the site: outputs/site/index.html
+	$(VENV)/bin/python tests/test_docs.py
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --quiet --strict --config-file .mkdocs.yml
 
 wheel: $(STAMP) ## build dist/*.whl
 	$(VENV)/bin/python -m build --wheel

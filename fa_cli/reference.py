@@ -125,3 +125,43 @@ def kind_of(kind: Any) -> str:
     if kind is NoneType:
         return "null"
     return NAMES[kind] if kind in NAMES else ", ".join(map(str, inner)) or "list"
+
+
+# ---- as pages of the documentation ---------------------------------------------------------------
+
+
+def keys_page() -> str:
+    """All keys as a page in Markdown, a table for each group."""
+    lines = [
+        "# Keys",
+        "",
+        "`fa-run keys [PREFIX]` prints these; `tests/test_docs.py` makes this page.",
+    ]
+    group = None
+    for key in sorted(all_keys(), key=lambda key: (bool(key.of), key.of, "." in key.name)):
+        heading = key.of or (key.name.split(".")[0] if "." in key.name else "the run")
+        if heading != group:
+            group = heading
+            lines += [
+                "",
+                f"## {group}",
+                "",
+                "| key | may be | default | what |",
+                "| --- " * 4 + "|",
+            ]
+        cells = [f"`{key.name}`", key.may_be, f"`{key.default}`" if key.default else "", key.words]
+        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def metrics_page() -> str:
+    """All metrics as a page in Markdown."""
+    lines = [
+        "# Metrics",
+        "",
+        "`fa-run metrics [NAME]` prints these; `record.metrics` lists a run's.",
+    ]
+    for name in sorted(METRICS):
+        first, *rest = inspect.getdoc(METRICS[name]).splitlines()
+        lines += ["", f"## {name}", "", first.replace("<l>", "&lt;l&gt;"), *rest]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,107 @@
+"""The documentation cannot rot: its commands run, its links lead somewhere, its tables are made."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from helpers import run_command, run_here, succeed
+
+from fa_cli import config, reference
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(path.name for path in DOCS.glob("*.md"))
+MADE = {"keys.md": reference.keys_page, "metrics.md": reference.metrics_page}
+ELSEWHERE = {"clusters.md", "performance.md", "design.md"}  # of other machines, of other tests
+FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.S | re.M)
+
+
+class Block(NamedTuple):
+    """A block of code of a page."""
+
+    language: str
+    title: str  # the file that it is
+    code: str
+
+
+def blocks(page: str) -> list[Block]:
+    """The blocks of a page, in their order."""
+    return [Block(*found) for found in FENCE.findall((DOCS / page).read_text())]
+
+
+def with_commands() -> list[str]:
+    """The pages that have something to run."""
+    run = {"sh", "python"}
+    return [page for page in PAGES if run & {block.language for block in blocks(page)}]
+
+
+def commands(code: str) -> Iterator[list[str]]:
+    """The words of each command of a block."""
+    for line in code.replace("\\\n", " ").splitlines():
+        if words := shlex.split(line, comments=True):
+            yield words
+
+
+@pytest.mark.parametrize("page", [page for page in with_commands() if page not in ELSEWHERE])
+def test_what_a_page_says_works(page, tmp_path):
+    """Its files are written, its commands typed and its Python run, one after the other."""
+    environment, snippets = {}, []
+    for block in blocks(page):
+        if block.title:
+            path = tmp_path / block.title
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.code)
+        elif block.language == "python":
+            snippets.append(block.code)
+            python(tmp_path, "\n".join(snippets))
+        elif block.language == "sh":
+            for words in commands(block.code):
+                if words[0] == "export":
+                    environment |= dict([words[1].split("=")])
+                    continue
+                assert words[0] == "fa-run", words
+                typed = run_command if environment else run_here
+                succeed(typed(tmp_path, *words[1:], **environment))
+
+
+def python(folder: Path, code: str) -> None:
+    """Run a page's Python so far, as a person's script in `folder`."""
+    kept = {"cwd": folder, "capture_output": True, "text": True, "timeout": 120}
+    plain = {**os.environ, "MPLBACKEND": "agg"}
+    succeed(subprocess.run([sys.executable, "-c", code], env=plain, **kept))
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    """To pages, pictures and files that are there."""
+    text = FENCE.sub("", (DOCS / page).read_text())
+    for target in re.findall(r"\]\(([^)#]+)", text):
+        assert target.startswith("https://") or (DOCS / target).exists(), target
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("page", MADE)
+def test_tables_are_those_of_the_code(page):
+    """Where they are not: python tests/test_docs.py."""
+    with config.apart():
+        assert (DOCS / page).read_text() == MADE[page]()
+
+
+@pytest.mark.quick
+def test_every_page_is_in_the_site():
+    """In its navigation, once."""
+    nav = (ROOT / ".mkdocs.yml").read_text().split("nav:")[1]
+    assert sorted(re.findall(r": (\S+\.md)", nav)) == PAGES
+
+
+if __name__ == "__main__":
+    config.register()
+    for name, make in MADE.items():
+        (DOCS / name).write_text(make())
