@@ -297,8 +297,11 @@ def loop_of(checked: RunConfig, net: Network, phase: Phase) -> str:
 def commit() -> str | None:
     """The git commit of the code that runs, with `+` where files were changed since.
 
-    None outside a checkout.
+    Outside a checkout that of the wheel, None where it knows none.
     """
+    packed = Path(__file__).parent / "commit.txt"
+    if packed.exists():
+        return packed.read_text()
     try:
         if not Path(git("rev-parse", "--show-toplevel"), "fa_cli").samefile(Path(__file__).parent):
             return None

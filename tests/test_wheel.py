@@ -1,5 +1,6 @@
 """A wheel built from the tree works from any folder, configs and data included."""
 
+import json
 import os
 import subprocess
 import sys
@@ -30,6 +31,11 @@ def test_wheel_works_away_from_the_checkout(tmp_path):
     assert python("-c", "import fa_cli; print(fa_cli.__file__)").startswith(str(unpacked))
     python("-m", "fa_cli", "experiment=debug")
     assert (elsewhere / "outputs" / "debug" / "rule=fa" / "done").exists()
+    manifest = json.loads((elsewhere / "outputs/debug/rule=fa/manifest.json").read_text())
+    if (root / ".git").exists():
+        head = ["git", "-C", str(root), "rev-parse", "HEAD"]
+        commit = subprocess.run(head, check=True, capture_output=True, text=True).stdout.strip()
+        assert manifest["commit"] in (commit, f"{commit}+")
     python("-m", "fa_cli", "report")
     assert "<article" in (elsewhere / "outputs" / "report.html").read_text()
     assert "note9" in python("-m", "fa_cli", "paper", "list=true")
