@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LOG_SECONDS = 30.0  # between two lines in a log
 STOPPING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")  # Ctrl-C, `kill`, a cluster, ..
-HEADLINE = ("validation_error", "test_error", "nse", "loss")  # the first that is measured tells all
+HEADLINE = ("validation_error", "test_error", "validation_mse", "test_mse", "nse", "loss")
 
 out = Console(highlight=False, soft_wrap=True, markup=False)
 on_terminal = sys.stdout is not None and sys.stdout.isatty()
