@@ -134,6 +134,8 @@ def train_here(cfg: DictConfig) -> float:
         terminal.out.print(f"{where}  is being trained by another process: left to it")
         return float("inf")
     terminal.show_summary(outcome.folder, outcome.summary, outcome.seconds)
+    if known := tally.left():
+        terminal.show_left(*known)
     if state.mode == RunMode.RUN:
         terminal.show_next(typed)
     final = outcome.summary.set_index("metric")["mean"]
@@ -237,6 +239,8 @@ def command(words: list[str]) -> None:
             show_help()
             return
         config.register()
+        several = {*words} & {"-m", "--multirun"} or any("sweep=" in word for word in words)
+        tally.expect(config.sweep_size(words) if several else None)
     parser = get_args_parser()
     parser.error = raise_usage
     parser.parse_args(words)

@@ -6,12 +6,15 @@ Every mistake becomes one line that names the key and what it may be.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import Field, fields
+from math import prod
 from typing import Any
 
 import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.singleton import Singleton
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -100,6 +103,29 @@ def compose(words: Sequence[str]) -> DictConfig:
         if not hydra_messages.of_hydra(error):
             raise
         raise UserError(hydra_messages.in_one_line(error)) from None
+
+
+def sweep_size(words: Sequence[str]) -> int | None:
+    """How many runs a command line makes: of a sweep all combinations.
+
+    None where that shows only later, as in a search, or where the words compose nothing.
+    """
+    typed = [word for word in words if not word.startswith("-")]
+    if "--config-dir" in words:
+        return None
+    try:
+        whole = compose([word for word in typed if "," not in word])  # one run has one value
+        sweeper = whole.hydra.sweeper
+        if not sweeper["_target_"].endswith(".BasicSweeper"):
+            return None
+        params = sweeper.get("params") or {}
+        said = {key: f"{key}={value}" for key, value in params.items()}
+        said |= {word.split("=", 1)[0]: word for word in typed}
+        parsed = OverridesParser.create().parse_overrides([*said.values()])
+        sizes = [len([*one.sweep_iterator()]) for one in parsed if one.is_sweep_override()]
+    except (UserError, HydraException):
+        return None
+    return prod(sizes)
 
 
 def per_rule(table: Mapping, *, _root_: DictConfig) -> Any:

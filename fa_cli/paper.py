@@ -18,9 +18,9 @@ from fa_cli.claims.report import read_claims
 from fa_cli.data.fetch import data_folder
 from fa_cli.errors import Stopped, UserError, complain, suggest
 from fa_cli.results.files import folder_of
-from fa_cli.results.listing import in_words
 from fa_cli.results.reading import finished
 from fa_cli.schema import FOLDER
+from fa_cli.terminal import in_words
 
 COSTS = Path(__file__).parent / "claims" / "costs.yaml"
 SIZE, SHOWN = 1500, 100  # of the product of matrices that tells how fast this machine is

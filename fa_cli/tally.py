@@ -7,6 +7,7 @@ has begun and not ended was lost with its process.
 import json
 import os
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,6 +20,7 @@ from fa_cli.results.files import is_gone, this_process
 
 TALLY = "FA_RUN_TALLY"  # environment: the file
 COMMAND = "FA_RUN_COMMAND"  # environment: the process that a person started
+WANTED = "FA_RUN_WANTED"  # environment: how many runs it makes, where that is known, and since when
 PREFIX = ".fa-run-"  # of the file's name, before the process that made it
 BEGUN, QUEUED, FAILED, ELSEWHERE = "begun", "queued again", "failed", "in training elsewhere"
 TRAINED, BEFORE, LEFT_OUT = "trained", "finished before", "left out"
@@ -81,6 +83,26 @@ def ended(endings: Sequence[Ending]) -> list[Ending]:
         if ending.outcome not in (BEGUN, QUEUED) and not (known and again):
             known.append(ending)
     return list(chain.from_iterable(runs.values()))
+
+
+def expect(runs: int | None) -> None:
+    """Note how many runs this command makes; None where nobody knows before."""
+    os.environ[WANTED] = f"{runs} {time.time()}" if runs else ""
+
+
+def left() -> tuple[int, int, float] | None:
+    """How many runs of this command have ended, how many it makes, and the seconds still to go.
+
+    None for a single run, and where nobody knows.
+    """
+    path, wanted = os.environ.get(TALLY), os.environ.get(WANTED)
+    if not path or not wanted:
+        return None
+    runs, since = int(wanted.split()[0]), float(wanted.split()[1])
+    done = len(ended(read(Path(path))))
+    if runs < 2 or not 0 < done <= runs:
+        return None
+    return done, runs, (time.time() - since) / done * (runs - done)
 
 
 def has_failed() -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 LOG_SECONDS = 30.0  # between two lines in a log
 STOPPING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")  # Ctrl-C, `kill`, a cluster, ..
+UNITS = {"d": 86400, "h": 3600, "min": 60, "s": 1}
 HEADLINE = ("validation_error", "test_error", "validation_mse", "test_mse", "nse", "loss")
 
 out = Console(highlight=False, soft_wrap=True, markup=False)
@@ -144,6 +145,19 @@ class Progress:
         if not err.is_terminal and time.monotonic() - self.logged > LOG_SECONDS:
             self.logged = time.monotonic()
             out.print(f"step {step} of {self.total}  {text}")
+
+
+def show_left(done: int, runs: int, seconds: float) -> None:
+    """How far a sweep is, and about how long it still takes."""
+    if done < runs:
+        out.print(f"{done} of {runs} runs; about {in_words(seconds)} to go")
+
+
+def in_words(seconds: float) -> str:
+    """A time such as `3 h`."""
+    fitting = [unit for unit, size in UNITS.items() if seconds >= size]
+    unit = fitting[0] if fitting else "s"
+    return f"{seconds // UNITS[unit]:.0f} {unit}"
 
 
 def show_summary(folder: Path, summary: "pd.DataFrame", seconds: float | None) -> None:

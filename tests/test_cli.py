@@ -29,6 +29,7 @@ from helpers import (
     wait_for,
 )
 
+from fa_cli import config
 from fa_cli.data import fetch
 
 FILES = {"metrics.csv", "summary.csv", "config.yaml", "manifest.json", "done"}
@@ -127,9 +128,31 @@ def test_a_seed_is_the_same_alone_or_among_others(tmp_path, words):
     assert len(rows) == 4 and alone.splitlines()[1:] == rows
 
 
+SIZES = {  # a command line: how many runs it makes
+    "+sweep=fig2": 4,
+    "+sweep=fig3_search_bp seeds=2": 30,
+    "-m rule=bp,fa model.sizes=[64,20,10],[64,10,10]": 4,
+    "-m rule=bp seeds=range(1,4)": 3,
+    "+sweep=fig2 rule=bp,fa": 2,
+    "+sweep=tune_fa": None,
+    "+sweep=nothing": None,
+    "-m rule=bp,fa --config-dir .": None,
+}
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("line", SIZES)
+def test_how_many_runs_a_sweep_makes(line):
+    """All combinations; a search shows it only at its end."""
+    with config.apart():
+        assert config.sweep_size(line.split()) == SIZES[line]
+
+
 def test_a_sweep_and_the_names_of_its_folders(fa_run, tmp_path):
-    """A folder for each combination, named by what differs."""
-    succeed(fa_run("-m", "experiment=debug", "rule=bp,shallow", "batch_size=5,10"))
+    """A folder for each combination, named by what differs; how far it is, after each run."""
+    said = succeed(fa_run("-m", "experiment=debug", "rule=bp,shallow", "batch_size=5,10"))
+    told = re.findall(r"(\d) of 4 runs; about \d+ \w+ to go", said)
+    assert told == ["1", "2", "3"]
     names = {path.parent.name for path in tmp_path.rglob("done")}
     of_bp = {"rule=bp,batch_size=5", "rule=bp,batch_size=10"}
     assert names == of_bp | {name.replace("bp", "shallow") for name in of_bp}

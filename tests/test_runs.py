@@ -16,9 +16,10 @@ from rich.console import Console
 import fa_cli
 from fa_cli.figures.sweep import draw
 from fa_cli.results.files import locked
-from fa_cli.results.listing import in_words, show
+from fa_cli.results.listing import show
 from fa_cli.results.recorder import PROGRESS
 from fa_cli.results.runs import collect
+from fa_cli.terminal import in_words
 
 RATES = "optimizer.learning_rate=0.005,10"
 SWEEP = ["-m", "rule=fa,bp", "rule.feedback_scale=0.1,0.5", RATES, "steps=100", "seeds=2"]

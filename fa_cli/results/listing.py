@@ -13,8 +13,8 @@ from fa_cli.errors import UserError, suggest
 from fa_cli.results.files import folder_of
 from fa_cli.results.reading import order
 from fa_cli.results.runs import Runs, collect
+from fa_cli.terminal import in_words
 
-UNITS = {"d": 86400, "h": 3600, "min": 60, "s": 1}
 MOST = 3  # metrics in a table
 ENDLESS = 10**6  # columns of a terminal on which every table fits
 
@@ -115,10 +115,3 @@ def value(value: Any) -> str:
     if isinstance(value, float):
         return "" if pd.isna(value) else f"{value:.4g}"
     return "" if value is None else str(value)
-
-
-def in_words(seconds: float) -> str:
-    """A time such as `3 h`."""
-    fitting = [unit for unit, size in UNITS.items() if seconds >= size]
-    unit = fitting[0] if fitting else "s"
-    return f"{seconds // UNITS[unit]:.0f} {unit}"
