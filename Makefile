@@ -33,9 +33,10 @@ quick: $(STAMP) ## the numeric tests, in process, in half a minute
 same: $(STAMP) ## tiny runs of BASE=COMMIT and of the work tree, compared byte for byte
 	$(VENV)/bin/python tests/same.py $(BASE)
 
-lint: $(STAMP) ## style of code
+lint: $(STAMP) ## style and types of code
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
 
 paper-small: $(STAMP) ## all of the paper that needs no image data (under 20 minutes on 2 cores); resumable
 	$(FA) paper images=false outputs=$(OUTPUTS)

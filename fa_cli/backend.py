@@ -81,6 +81,7 @@ class Backend:
     """
 
     compiled = False  # whether the loop of compiled/ may run here
+    threads: int  # and on how many cores, of a backend where it may
 
     def __init__(self, xp, dtype: str):
         self.xp, self.dtype = xp, np.dtype(dtype)
@@ -139,7 +140,8 @@ class NumpyBackend(Backend):
     def __init__(self, dtype: str, threads: Threads = None, compiled: Compiled = True):
         super().__init__(np, dtype)
         self.threads, self.compiled = threads or usable_cores(), compiled
-        self.here, self.pool = threading.local(), None
+        self.here = threading.local()
+        self.pool: ThreadPoolExecutor | None = None
         self.gemm = blas_routine({"float32": "sgemm", "float64": "dgemm"}[dtype])
         self.number = np.ctypeslib.as_ctypes_type(self.dtype)
 
@@ -167,8 +169,8 @@ class NumpyBackend(Backend):
     def map(self, work: Callable[[Any], Any], items: Iterable) -> list:
         """As in Backend, on all cores."""
         items = list(items)
-        together = self.pool and min(self.threads, len(items)) > 1
-        return list((self.pool.map if together else map)(work, items))
+        pool = self.pool if min(self.threads, len(items)) > 1 else None
+        return list(pool.map(work, items) if pool else map(work, items))
 
     def shares(self, seeds: int, multiply_adds: int) -> list[slice]:
         """As in Backend: small products of all seeds together, large ones a seed at a time.

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from string import Template
+from typing import NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -242,7 +243,7 @@ def command(words: list[str]) -> None:
         several = {*words} & {"-m", "--multirun"} or any("sweep=" in word for word in words)
         tally.expect(config.sweep_size(words) if several else None)
     parser = get_args_parser()
-    parser.error = raise_usage
+    parser.error = raise_usage  # type: ignore[method-assign]  # of this parser alone
     parser.parse_args(words)
     if clusters.elsewhere(words):
         clusters.prepare()
@@ -313,7 +314,7 @@ def show_help() -> None:
     print(template.substitute(APP_CONFIG_GROUPS="".join(listed), CONFIG=config))
 
 
-def raise_usage(message: str) -> None:
+def raise_usage(message: str) -> NoReturn:
     """In place of argparse's usage text."""
     raise UserError(f"{message}: see `fa-run --help`")
 

@@ -281,9 +281,10 @@ def check_lists(plain: Mapping) -> None:
 
 def value_at(plain: Mapping, key: str) -> Any:
     """The value of a dotted key; None where there is none."""
+    node: Any = plain
     for name in key.split("."):
-        plain = plain.get(name) if isinstance(plain, dict) else None
-    return plain
+        node = node.get(name) if isinstance(node, dict) else None
+    return node
 
 
 # ---- checks of values ----------------------------------------------------------------------------
@@ -303,6 +304,7 @@ def check_values(config: RunConfig) -> None:
         options.check("model.sizes", config.model.sizes, Option(options.Sizes))
     for key in ("model.sparsity", "model.dropout", "rule.feedback_sparsity"):
         check_fractions(key, lookup(config, key))
+    assert config.model.sizes is not None  # those of layers, where none are given
     layers = len(config.model.sizes) - 1
     scales = {name: dict.fromkeys(range(layers)) for name in FANS}
     per_layer("model.weight_scale", config.model.weight_scale, range(layers), scales)
@@ -323,10 +325,11 @@ def check_values(config: RunConfig) -> None:
 
 def keys_of(config: type, prefix: str = "") -> dict[str, Field]:
     """The fields of a config and of its groups, by dotted key."""
-    found = {}
+    found: dict[str, Field] = {}
     for known in fields(config):
-        if known.default_factory in GROUPS:
-            found |= keys_of(known.default_factory, f"{prefix}{known.name}.")
+        group = known.default_factory
+        if isinstance(group, type) and group in GROUPS:
+            found |= keys_of(group, f"{prefix}{known.name}.")
         elif known.name != "options":
             found[f"{prefix}{known.name}"] = known
     return found
@@ -354,6 +357,7 @@ def check_phase(index: int, phase: PhaseConfig, layers: int) -> None:
     if (phase.steps is None) == (phase.epochs is None):
         raise UserError(f"phases[{index}]: give its length as one of steps and epochs")
     length = phase.epochs if phase.steps is None else phase.steps
+    assert length is not None  # by now
     if length <= 0:
         raise UserError(f"phases[{index}]: its length is {length}, expected a number above 0")
     if not all(is_number(l) and 0 <= l < layers for l in phase.freeze):

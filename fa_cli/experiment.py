@@ -32,7 +32,7 @@ from fa_cli.results.identity import Identity, identity
 from fa_cli.results.reading import belongs_to, check_own, finished, load_run
 from fa_cli.results.recorder import Recorder
 from fa_cli.rules import RULES, Rule
-from fa_cli.schema import RunConfig
+from fa_cli.schema import PhaseConfig, RunConfig
 from fa_cli.signals import ALL
 from fa_cli.train import Phase, length, match, parts_of, train
 
@@ -130,6 +130,7 @@ def run_in(
 def open_data(checked: RunConfig, net: Network) -> Data:
     """The run's dataset, and whether the network can be shown its probe."""
     sizes = net.sizes
+    assert checked.data_dir is not None  # config.check says where
     setting = Setting(
         seeds=net.seeds,
         inputs=sizes[0],
@@ -151,17 +152,17 @@ def plan(checked: RunConfig, net: Network, data: Data) -> list[Phase]:
     phases, start = [], 0
     if checked.epochs:
         length(None, checked.epochs, data.steps_per_epoch)  # a schedule counts in them
-    for number, part in enumerate(checked.phases or [checked]):
-        whole = part is checked
-        rule = RULES.find(checked.rule.name if whole else part.rule or checked.rule.name)
+    whole = PhaseConfig(steps=checked.steps, epochs=checked.epochs)
+    for number, part in enumerate(checked.phases or [whole]):
+        rule = RULES.find(part.rule or checked.rule.name)
         options = {key: checked.rule.options[key] for key in rule.options}
         learns = rule.adapt is not None
-        fresh = "" if whole or not part.fresh_feedback else f"fresh{number}"
+        fresh = f"fresh{number}" if part.fresh_feedback else ""
         earlier = set(map(id, net.bank.values()))
         feedback = add_feedback(net, checked.rule, rule.feedback(net.layers), learns, fresh)
         stop = start + length(part.steps, part.epochs, data.steps_per_epoch)
         noise, probe_noise = noise_of(rule, options, checked, net, data)
-        frozen = frozenset() if whole else frozenset(part.freeze)
+        frozen = frozenset(part.freeze)
         phase = Phase(rule, options, feedback, frozen, start, stop, noise, probe_noise)
         if checked.rule.feedback_scale == MATCHED and not phase.raw(net):
             match(net, data, phase, [l for l, b in feedback.items() if id(b) not in earlier])
@@ -208,7 +209,8 @@ def reconstructions(net: Network, data: Data, count: int) -> dict[str, np.ndarra
     """
     if not count:
         return {}
-    if getattr(data, "grey", None) is None:
+    pixels_of = getattr(data, "grey", None)
+    if pixels_of is None:
         raise UserError(
             f"record.reconstructions={count}: only an autoencoder has any: type "
             "dataset.targets=input, or record.reconstructions=0"
@@ -216,7 +218,7 @@ def reconstructions(net: Network, data: Data, count: int) -> dict[str, np.ndarra
     x = data.probe.x[:, :count]
     made = net.observer("probe")(data.probe._replace(x=x, target=x)).activations[-1]
     kept = {"images": x[0], "reconstructions": made[:NETWORKS]}
-    grey = {name: net.backend.to_host(data.grey(array)) for name, array in kept.items()}
+    grey = {name: net.backend.to_host(pixels_of(array)) for name, array in kept.items()}
     return {name: bytes_of(array) for name, array in grey.items()}
 
 
@@ -235,7 +237,8 @@ def foreign_files(plain: Mapping) -> list[Path]:
     """
     used = [RULES[name].deltas for name in config.rules_of(plain)]
     used.append(DATASETS[plain["dataset"]["name"]].open)
-    files = {Path(inspect.getsourcefile(function)).resolve() for function in used}
+    sources = map(inspect.getsourcefile, used)
+    files = {Path(source).resolve() for source in sources if source}
     package = Path(__file__).resolve().parent
     foreign = {path for path in files if not path.is_relative_to(package)}
     folders = {path.parent for path in foreign}

@@ -6,6 +6,7 @@ output.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 
@@ -40,8 +41,6 @@ class Network:
     dropout: dict[int, float] = field(default_factory=dict)  # fraction of the units of layer l
     gates: dict[int, Array] = field(default_factory=dict)  # of a training step, (S, N, n_l)
 
-    updates = 1  # of the parameters in a training step
-
     @property
     def depth(self) -> int:
         """L: the number of layers of weights, and the index of the output layer."""
@@ -63,6 +62,11 @@ class Network:
         return max(layer.products for layer in self.layers)
 
     @property
+    def updates(self) -> int:
+        """Of the parameters in a training step."""
+        return 1
+
+    @property
     def plain(self) -> bool:
         """Whether it is no more than this class with dense layers: what compiled/ knows."""
         dense = all(type(layer) is Dense for layer in self.layers)
@@ -78,7 +82,7 @@ class Network:
         """What lives on from step to step beside the parameters, by name."""
         return {}
 
-    def of(self, seeds: slice) -> "Network":
+    def of(self, seeds: slice) -> Self:
         """The networks of some seeds; their arrays are views, so that they learn in place.
 
         Gates are their own.
@@ -255,7 +259,7 @@ def fractions(dropout: float | Sequence[float], depth: int) -> dict[int, float]:
     return {l: fraction for l, fraction in given.items() if fraction}
 
 
-def described(model: ModelConfig) -> list:
+def described(model: ModelConfig) -> list | None:
     """The list from which layers are built: `model.layers`, or dense ones of `model.sizes`."""
     return model.layers if model.layers else model.sizes
 
@@ -277,8 +281,8 @@ def add_feedback(
     absent = per_layer("rule.feedback_sparsity", config.feedback_sparsity, shapes)
     if not learns and config.feedback is None and not any(scales.values()):
         complain("rule.feedback_scale=0: no signal reaches the hidden layers, as with rule=shallow")
-    fixed = config.feedback_seed is not None
-    seeds = [config.feedback_seed] * len(net.seeds) if fixed else net.seeds
+    one = config.feedback_seed
+    seeds = net.seeds if one is None else [one] * len(net.seeds)
     few = {l: fewer(config.feedback_neurons, l, shape) for l, shape in shapes.items()}
     drawn = draw(f"feedback{fresh}", few, scales, config.feedback_distribution, seeds)
     drawn = {l: shared(rows, shapes[l]) for l, rows in drawn.items()}

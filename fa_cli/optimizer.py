@@ -106,8 +106,8 @@ def update(
         net.prune(f"W{l}")
         if net.biases is not None:
             step = rate * layer.offset_change(d)
-            rolls = velocity is not None
-            net.biases[l] += rolled(velocity[f"b{l}"], step, momentum) if rolls else step
+            rolling = None if velocity is None else velocity[f"b{l}"]
+            net.biases[l] += step if rolling is None else rolled(rolling, step, momentum)
 
 
 def rolled(velocity: Array, step: Array, momentum: float) -> Array:

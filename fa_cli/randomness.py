@@ -36,7 +36,7 @@ class Blocks:
         self.seeds, self.purpose, self.batch_size = seeds, purpose, batch_size
         self.draw, self.backend = draw, backend
         self.steps = max(1, BLOCK // batch_size)
-        self.block = None
+        self.block: int | None = None
 
     def prepare(self, step: int) -> int:
         """Draw the block of `step` unless it is at hand; returns the first step after it."""

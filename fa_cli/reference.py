@@ -47,7 +47,7 @@ def tell_metrics(cfg: DictConfig) -> None:
     for name in cfg.names:
         METRICS.find(name)
     for name in cfg.names or sorted(METRICS):
-        first, *rest = inspect.getdoc(METRICS[name]).splitlines()
+        first, *rest = (inspect.getdoc(METRICS[name]) or "").split("\n")
         terminal.out.print(f"{name}: {first}")
         for line in filter(None, rest):
             terminal.out.print(f"    {line}")
@@ -162,6 +162,6 @@ def metrics_page() -> str:
         "`fa-run metrics [NAME]` prints these; `record.metrics` lists a run's.",
     ]
     for name in sorted(METRICS):
-        first, *rest = inspect.getdoc(METRICS[name]).splitlines()
+        first, *rest = (inspect.getdoc(METRICS[name]) or "").splitlines()
         lines += ["", f"## {name}", "", first.replace("<l>", "&lt;l&gt;"), *rest]
     return "\n".join(lines) + "\n"

@@ -19,7 +19,8 @@ class Registry(dict):
 
     def __init__(self, kind: str):
         super().__init__()
-        self.kind, self.origins = kind, {}
+        self.kind = kind
+        self.origins: dict[str, Path] = {}
 
     def register(self, name: str) -> Callable:
         """Decorator that stores the decorated object under `name`."""
@@ -35,7 +36,9 @@ class Registry(dict):
 
         Raises UserError where another file has defined one of that name; the same file may again.
         """
-        origin = Path(inspect.getsourcefile(defined_by)).resolve()
+        source = inspect.getsourcefile(defined_by)
+        assert source is not None  # parts are imported from files
+        origin = Path(source).resolve()
         earlier = self.origins.setdefault(name, origin)
         if earlier != origin:
             raise UserError(
@@ -83,4 +86,5 @@ def import_source(source: str) -> None:
         importlib.import_module(source)
         return
     spec = importlib.util.spec_from_file_location(Path(source).stem, source)
+    assert spec is not None and spec.loader is not None  # as for all .py files
     spec.loader.exec_module(importlib.util.module_from_spec(spec))

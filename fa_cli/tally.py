@@ -107,7 +107,7 @@ def left() -> tuple[int, int, float] | None:
 
 def has_failed() -> bool:
     """Whether a run of this command has failed so far."""
-    path = os.environ.get(TALLY)
+    path = os.environ.get(TALLY, "")
     return bool(path) and any(ending.outcome == FAILED for ending in read(Path(path)))
 
 

@@ -13,7 +13,7 @@ from fa_cli.errors import UserError
 from fa_cli.layers.dense import Dense
 from fa_cli.network import Network
 from fa_cli.optimizer import Plateau, decay, learning_rates, resting, update
-from fa_cli.probes import METRICS, View
+from fa_cli.probes import METRICS, Columns, View
 from fa_cli.randomness import Blocks
 from fa_cli.results.recorder import Recorder
 from fa_cli.rules import Rule
@@ -35,7 +35,7 @@ class Phase(NamedTuple):
 
     def noise_at(self, step: int, seeds: slice = ALL) -> Deltas:
         """xi_l of one step, by layer."""
-        if self.noise is None:
+        if self.noise is None or self.probe_noise is None:
             return {}
         return dict(zip(self.probe_noise, self.noise(step, seeds=seeds), strict=True))
 
@@ -150,6 +150,7 @@ def length(steps: int | None, epochs: float | None, steps_per_epoch: int | None)
             "epochs: this dataset is an endless stream without epochs: "
             "type steps=N in place of epochs"
         )
+    assert epochs is not None  # where steps are None
     return max(1, round(epochs * steps_per_epoch))
 
 
@@ -199,6 +200,7 @@ def adapt(
 
     Absent synapses stay absent.
     """
+    assert rule.adapt is not None  # of a rule whose feedback learns
     learning = {l: signal for l, signal in delta.items() if l - 1 not in frozen}
     rule.adapt(net, signals, learning, rate, keep)
     for name in net.bank:
@@ -219,7 +221,7 @@ def measure(
     does so here, and is among them.
     """
     view = View(net, data, lambda net, signals: phase.deltas(net, signals, phase.probe_noise))
-    columns = {}
+    columns: Columns = {}
     for name in config.record.metrics:
         columns |= METRICS[name](view)
     found = {column: net.backend.to_host(values) for column, values in columns.items()}

@@ -81,8 +81,9 @@ def find_peers(folder: Path) -> list[Path]:
 def compare(works: Sequence[Workload], peers: Sequence[Path], repeats: int) -> pd.DataFrame:
     """Times of all workloads, beside each peer; ratios are shown as they are measured."""
     tables = []
+    others: Sequence[Path | None] = [*peers] or [None]
     for work in works:
-        beside = [apart(measure, work, peer, repeats) for peer in peers or [None]]
+        beside = [apart(measure, work, peer, repeats) for peer in others]
         tables.append(pd.concat(beside))
         terminal.tables.print(ratios(tables[-1]))
     return pd.concat(tables)

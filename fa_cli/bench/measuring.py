@@ -38,6 +38,7 @@ def measure(work: Workload, path: Path | None, repeats: int) -> pd.DataFrame:
 def load_peer(path: Path) -> Peer:
     """The function `contenders` of a peer's file."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None  # as for all .py files
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.contenders

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -63,10 +63,10 @@ class Workload(NamedTuple):
 def workloads(cores: int) -> list[Workload]:
     """Those of the paper: small networks online, large ones in batches, two seeds for each core."""
     mnist, note5 = (784, 1000, 10), (784, 1500, 1500, 1500, 10)
-    sigmoid, pieces = ["logistic"] * 2, ["piecewise_linear"] * 2
-    fig3 = {"weight_decay": 1e-6, "dtype": "float32"}
+    sigmoid, pieces = ("logistic", "logistic"), ("piecewise_linear", "piecewise_linear")
+    fig3: dict[str, Any] = {"weight_decay": 1e-6, "dtype": "float32"}
     fig4 = Dynamics(0.9, 5, rate_cap=0.95, population=100, streams=50, phi_delta="tanh")
-    spikes = {"nonzero": 0.19, "dynamics": fig4}
+    spikes: dict[str, Any] = {"nonzero": 0.19, "dynamics": fig4}
     return [
         Workload("fig2", (30, 20, 10), "linear", "linear", 20, 1, 2000, "float64"),
         Workload("fig3d", (30, 20, 10, 10), "tanh", "linear", 20, 1, 2000, "float64"),
@@ -141,7 +141,9 @@ def ours(work: Workload, start: Given, backend: NumpyBackend) -> Contender:
         net = network(work, start, backend)
         net.feedback = phase.feedback
         for first in steps[::stretch]:
-            learn(config, net, start, phase, None, steps[first : first + stretch])
+            some = steps[first : first + stretch]
+            # of Data it asks for batches alone
+            learn(config, net, start, phase, None, some)  # type: ignore[arg-type]
         return net.weights
 
     return train

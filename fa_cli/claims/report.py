@@ -110,7 +110,7 @@ def judge_claim(claim: Mapping, results: Path) -> Verdict:
 
 def as_row(verdict: Verdict) -> dict:
     """A verdict as a row of report.csv, by COLUMNS."""
-    row = dict.fromkeys(COLUMNS, "")
+    row: dict[str, str | int] = dict.fromkeys(COLUMNS, "")
     row |= {key: verdict.claim[key] for key in OF_CLAIM}
     row |= measured(verdict.judgement) if verdict.judgement else {}
     row |= {"n": verdict.n or "", "verdict": verdict.word, "note": verdict.note}
@@ -124,7 +124,7 @@ def measured(judgement: Judgement) -> dict[str, str]:
     And what they are compared with, if anything: another run's, or the same one's before.
     """
     mean, spread = mean_and_spread(next(iter(judgement.numbers.values())))
-    other = "" if judgement.against is None else judgement.numbers[judgement.against]
+    other = np.array([]) if judgement.against is None else judgement.numbers[judgement.against]
     against = " ± ".join(filter(None, mean_and_spread(other))) if len(other) else ""
     return {
         "measured": mean,

@@ -73,6 +73,7 @@ def learn(
     from fa_cli.compiled import kernel  # Numba takes a while to import
 
     path, last = phase.rule.path, net.depth - 1
+    assert path is not None  # as `covers` has it
     sent = path.through is not None
     learns = [l not in phase.frozen and (sent or l == last) for l in range(net.depth)]
     direct, passed = path.source == "output", path.passes(phase.options)
@@ -116,7 +117,7 @@ def wide_biases(net: Network, weights: Sequence[Array]) -> tuple[Array, ...]:
     return tuple(np.zeros(w[:, 0].shape, w.dtype) for w in weights)
 
 
-def wide_feedback(net: Network, path: Path, weights: Sequence[Array]) -> tuple[Array, ...]:
+def wide_feedback(net: Network, path: Path, weights: tuple[Array, ...]) -> tuple[Array, ...]:
     """What carries signals to each hidden layer; anything of the right kind where there is none."""
     if path.through != "B":
         return weights[1:] or weights

@@ -20,6 +20,7 @@ from fa_cli.signals import ALL, Array
 
 DATASETS = Registry("dataset")
 PIECE = 1000  # held-out examples evaluated at once
+Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]  # of examples (count, features)
 
 
 class Batch(NamedTuple):
@@ -120,7 +121,7 @@ class Endless:
 
         self.blocks = blocks("inputs", setting.batch_size)
         self.probe = Batch(*blocks("probe", setting.examples)(0))
-        self.checksums = {}
+        self.checksums: dict[str, str] = {}
 
     def prepare(self, step: int) -> int:
         """As in Data."""
@@ -151,7 +152,8 @@ class Fixed:
                 f"type batch_size={x.shape[1]}"
             )
         self.probe = Batch(*map(setting.backend.to_device, (x, target)))
-        self.xp, self.checksums = setting.backend.xp, {}
+        self.xp = setting.backend.xp
+        self.checksums: dict[str, str] = {}
 
     def prepare(self, step: int) -> int:
         """They are at hand; a stretch is about as long as in other datasets."""
@@ -206,7 +208,7 @@ class Labelled:
     test set. `classes`: whether the largest output names the class.
     """
 
-    grey = None  # (y) -> pixels in [0, 1] of a target that is an image
+    grey: Callable[[Array], Array] | None = None  # (y) -> pixels in [0, 1] of an image as target
 
     def __init__(
         self,
@@ -215,7 +217,7 @@ class Labelled:
         numbers: Callable[[Array], Array],
         target: Callable[[Array, Array], Array],
         validation: int = 0,
-        change: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
+        change: Change | None = None,
         classes: bool = True,
     ):
         kept = files.split(validation)
@@ -237,7 +239,8 @@ class Labelled:
             )
         self.steps_per_epoch = len(kept.train) // setting.batch_size
         self.checksums = {"train images": sha256(files.train), "test images": sha256(files.test)}
-        self.epoch = self.block = None
+        self.epoch: int | None = None
+        self.block: tuple[int, int] | None = None  # of changed examples: epoch, first step
 
     def prepare(self, step: int) -> int:
         """As in Data: shuffle the epoch of `step`, and distort its stretch, unless that is done."""
@@ -250,21 +253,21 @@ class Labelled:
         end = min(self.steps_per_epoch, first + stretch)
         if self.change and self.block != (epoch, first):
             self.block = epoch, first
-            self.changed = self.distorted(range(first, end))
+            self.changed = self.distorted(self.change, epoch, range(first, end))
         return step - offset + end
 
     def order_of(self, seed: int, epoch: int) -> np.ndarray:
         """In which a seed sees the training examples of an epoch."""
         return generator(seed, "order", epoch).permutation(len(self.stored))
 
-    def distorted(self, steps: range) -> Array:
+    def distorted(self, change: Change, epoch: int, steps: range) -> Array:
         """The training examples of some steps of this epoch, changed: (S, examples, features)."""
-        size, block = self.setting.batch_size, self.epoch * self.steps_per_epoch + steps.start
+        size, block = self.setting.batch_size, epoch * self.steps_per_epoch + steps.start
         order = self.backend.to_host(self.order[:, steps.start * size : steps.stop * size])
 
         def one(s: int) -> np.ndarray:
             rng = generator(self.setting.seeds[s], "change", block)
-            return self.change(self.stored[order[s]], rng)
+            return change(self.stored[order[s]], rng)
 
         changed = np.stack(self.backend.map(one, range(len(order))))
         return self.backend.to_device(changed, changed.dtype)
@@ -274,7 +277,7 @@ class Labelled:
         self.prepare(step)
         size, offset = self.setting.batch_size, step % self.steps_per_epoch
         which = self.order[seeds, offset * size : (offset + steps) * size]
-        if self.change:
+        if self.block:
             at = (offset - self.block[1]) * size
             x = self.numbers(self.changed[seeds, at : at + steps * size])
         else:
@@ -294,4 +297,4 @@ class Labelled:
 
 def sha256(array: np.ndarray) -> str:
     """Checksum of an array's bytes, for the manifest."""
-    return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()

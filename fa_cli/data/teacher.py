@@ -34,9 +34,12 @@ def teacher(setting: Setting, sizes: TargetSizes, target_scale: TargetScale) -> 
     return Endless(setting, draw)
 
 
-def target_network(seed: int, sizes: list[int], scale: float) -> list[tuple[np.ndarray, ...]]:
+def target_network(
+    seed: int, sizes: list[int], scale: float
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """W_l, (n_{l+1}, n_l), and b_l of each layer."""
-    rng, layers = generator(seed, "target"), []
+    rng = generator(seed, "target")
+    layers: list[tuple[np.ndarray, np.ndarray]] = []
     for n, m in pairwise(sizes):
         layers.append((rng.uniform(-scale, scale, (m, n)), rng.uniform(-scale, scale, m)))
     return layers

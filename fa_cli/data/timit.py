@@ -121,7 +121,9 @@ def frames(recording: Path, library: ModuleType) -> tuple[np.ndarray, np.ndarray
     vectors = np.concatenate([cepstrum, *derivatives]).T
     which = np.full(len(vectors), -1)
     middles = FRAME * np.arange(len(vectors))
-    for line in labels_of(recording).read_text().splitlines():
+    labels = labels_of(recording)
+    assert labels is not None  # as `utterances` has it
+    for line in labels.read_text().splitlines():
         start, stop, phone = line.split()
         if phone in STOPS:
             which[(int(start) <= middles) & (middles < int(stop))] = STOPS.index(phone)

@@ -46,9 +46,10 @@ def looks(rules: Iterable[str]) -> dict[str, Look]:
 
 def declared(rule: Rule | None, spare: Look | None) -> Look:
     """What a rule says of its look, and `spare` where it says nothing."""
-    if rule is None:
-        return spare
-    return Look(rule.label, rule.colour or spare.colour, rule.line)
+    if spare is None:
+        assert rule is not None and rule.colour is not None  # else it would have a spare one
+        return Look(rule.label, rule.colour, rule.line)
+    return Look(rule.label, rule.colour or spare.colour, rule.line) if rule else spare
 
 
 def spare_look(name: str, k: int) -> Look:
@@ -58,7 +59,9 @@ def spare_look(name: str, k: int) -> Look:
     return Look(name, to_hex(paler), LINES[k % len(LINES)])
 
 
-def panels(size: tuple[float, float], rows: int = 1, columns: int = 1, **options: Any) -> tuple:
+def panels(
+    size: tuple[float, float] | None, rows: int = 1, columns: int = 1, **options: Any
+) -> tuple:
     """An empty figure of so many inches, and its axes: one, or an array of them."""
     drawing = Figure(figsize=size, layout="constrained")
     return drawing, drawing.subplots(rows, columns, **options)
@@ -136,7 +139,7 @@ def draw_learning_curves(
         if key in found:
             experiment, rule = key
             added, line = experiments[experiment]
-            look = Look(shown[rule].label + added, shown[rule].colour, line)
+            look = Look(f"{shown[rule].label}{added}", shown[rule].colour, line)
             log_band(axes, found[key], own.get(key, look))
     nse_axes(axes)
 

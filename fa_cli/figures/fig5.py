@@ -133,7 +133,7 @@ def figs14(results: Path) -> Figure:
 
 def stretches(run: Run) -> list[tuple[str, float, float]]:
     """(rule, start, end) of the phases, those of one rule in a row as one."""
-    found = []
+    found: list[tuple[str, float, float]] = []
     for start, end, settings in phases(run, "examples"):
         rule = settings.get("rule") or run.rule
         if found and found[-1][0] == rule:

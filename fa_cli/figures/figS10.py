@@ -64,8 +64,8 @@ def draw_network(axes: Axes) -> None:
     for name, place in at.items():
         rise = -0.3 if name == "e" else 0.3
         axes.text(place[0], place[1] + rise, f"${name}$", va="center", **CENTRE)
-    for name, place in {"A": (0.75, 0.25), "W": (2.25, 0.25), "B": (2.05, -0.95)}.items():
-        axes.text(*place, f"${name}$", va="center", fontsize=11, **CENTRE)
+    for name, (x, y) in {"A": (0.75, 0.25), "W": (2.25, 0.25), "B": (2.05, -0.95)}.items():
+        axes.text(x, y, f"${name}$", va="center", fontsize=11, **CENTRE)
     axes.text(2.25, -2.4, "$e = Tx - y$,  $T = B = 1$", va="center", **CENTRE)
     axes.set(xlim=(-0.5, 5), ylim=(-2.7, 0.7), aspect="equal", anchor="N")
     axes.axis("off")

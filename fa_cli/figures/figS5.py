@@ -45,7 +45,7 @@ def collect(runs: dict[str, Run], sparse: dict[str, Run]) -> dict[str, np.ndarra
     for rule, run in runs.items():
         path = RULES[rule].path if rule in RULES else None
         if path is None or path.through is not None:
-            titles[shown[rule].label] = (run, "after")
+            titles[str(shown[rule].label)] = (run, "after")
     for rule, run in sparse.items():
         titles[f"{shown[rule].label}, 50 % of W and B absent"] = (run, "after")
     fields = {}

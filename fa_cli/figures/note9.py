@@ -51,7 +51,7 @@ def draw_digits(axes: Axes, runs: dict[str, dict[str, Run]], results: Path) -> N
 
     Raises Incomplete where no run in `results` has kept any.
     """
-    rows = {}
+    rows: dict[str, np.ndarray] = {}
     for experiment, found in runs.items():
         width = experiment.removeprefix("note9_")
         for rule, run in found.items():
@@ -62,7 +62,7 @@ def draw_digits(axes: Axes, runs: dict[str, dict[str, Run]], results: Path) -> N
     if not rows:
         raise Incomplete(f"no reconstructions in {results}")
     side = round(np.sqrt(next(iter(rows.values())).shape[1]))
-    beside = [np.hstack(row.reshape(-1, side, side)) for row in rows.values()]
+    beside = [np.hstack([*row.reshape(-1, side, side)]) for row in rows.values()]
     axes.imshow(np.vstack(beside), cmap="gray", interpolation="nearest", aspect="equal")
     axes.set_yticks(side * (np.arange(len(rows)) + 0.5), labels=rows, fontsize=7)
     axes.set_xticks([])

@@ -45,6 +45,7 @@ KINDS = {  # kind of arrow: colour, line, what the legend says
 }
 NEURONS = {"forward neurons": BLUE, "error and feedback neurons": GOLD, "target": GREY}
 THIN, THICK = 0.8, 2.0  # synapses, and what stands for a whole layer's
+Places = np.ndarray | Sequence[np.ndarray]  # of neurons, (count, 2)
 
 
 class Feedback(NamedTuple):
@@ -125,7 +126,7 @@ def column(layer: float, row: int, count: int) -> np.ndarray:
     return np.stack([np.full(count, layer * STEP), y], axis=1)
 
 
-def neurons(axes: Axes, places: np.ndarray, colour: str, radius: float = RADIUS) -> None:
+def neurons(axes: Axes, places: Places, colour: str, radius: float = RADIUS) -> None:
     """A layer of neurons."""
     for place in places:
         edge = {"edgecolor": "white", "linewidth": 0.8, "zorder": 3}
@@ -168,12 +169,12 @@ def matrix(axes: Axes, starts: np.ndarray, ends: np.ndarray, kind: str) -> None:
             synapse(axes, start, end, kind)
 
 
-def below(places: np.ndarray, shift: float = 0.0) -> np.ndarray:
+def below(places: Places, shift: float = 0.0) -> np.ndarray:
     """Just under a layer."""
     return places[-1] + [shift, -RADIUS - 0.06]
 
 
-def above(places: np.ndarray, shift: float = 0.0, rise: float = 0.0) -> np.ndarray:
+def above(places: Places, shift: float = 0.0, rise: float = 0.0) -> np.ndarray:
     """Just over a layer."""
     return places[0] + [shift, RADIUS + 0.06 + rise]
 
@@ -373,9 +374,11 @@ def circuit(axes: Axes) -> None:
         column(layer, row, OTHER_UNITS) for layer, row in ((0, 0), (2, 0), (2, 1))
     )
     (hidden,), (teacher,) = column(1, 0, 1), column(1, 1, 1)
-    for places, colour in ((inputs, BLUE), ([hidden], BLUE), (outputs, BLUE)):
-        neurons(axes, places, colour)
-    for places in (errors, [teacher]):
+    forward: list[Places] = [inputs, [hidden], outputs]
+    backward: list[Places] = [errors, [teacher]]
+    for places in forward:
+        neurons(axes, places, BLUE)
+    for places in backward:
         neurons(axes, places, GOLD)
     for start, end, error in zip(inputs, outputs, errors, strict=True):
         synapse(axes, start, hidden, "learning")

@@ -26,7 +26,7 @@ def draw(results: Path) -> Figure:
     mattered: the part of the variance of the values' ranks that a parabola in it explains.
     Raises Missing where there is no study, UserError without Optuna.
     """
-    studies = {}
+    studies: dict[str, pd.DataFrame] = {}
     for path in sorted(results.glob("*.db")):
         studies |= {name: trials for name, trials in studies_in(path).items() if len(trials)}
     if not studies:

@@ -52,7 +52,7 @@ def draw(results: Path, x: Any, y: str, hue: str | None) -> Figure:
         )
     groups = grouped(table, hue)
     if len(keys) == 2:
-        return maps(groups, *keys, y)
+        return maps(groups, keys[0], keys[1], y)
     drawing, axes = panels((4.2, 3))
     lines(axes, groups, keys[0], y)
     return drawing

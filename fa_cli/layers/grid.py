@@ -94,6 +94,10 @@ class Fields:
         return self.outputs * self.grid.synapses
 
     @property
+    def shape(self) -> tuple[int, int]:
+        raise NotImplementedError  # each kind has its own
+
+    @property
     def reverse_shape(self) -> tuple[int, int]:
         return self.shape
 

@@ -8,9 +8,9 @@ e = y* - y here, U is -U of the paper.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, Self
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class Dynamics(NamedTuple):
 class SpikingNetwork(Network):
     """Networks of S seeds, each with its state in K streams."""
 
-    dynamics: Dynamics = None
+    dynamics: Dynamics = field(kw_only=True)
     v: Sequence[Array] = ()  # V_1 .. V_L, each (S, K, n_l)
     u: Sequence[Array] = ()  # U_1 .. U_L
 
@@ -70,7 +70,7 @@ class SpikingNetwork(Network):
         """As in Network: one for each population of output neurons."""
         return super().values // self.dynamics.population
 
-    def of(self, seeds: slice) -> "SpikingNetwork":
+    def of(self, seeds: slice) -> Self:
         """As in Network."""
         v, u = [one[seeds] for one in self.v], [one[seeds] for one in self.u]
         return replace(super().of(seeds), v=v, u=u)
@@ -104,7 +104,8 @@ class SpikingNetwork(Network):
         It is shown to streams that start at rest and live on from batch to batch. Only the output's
         feedback neurons have integrated; hidden ones settle from rest.
         """
-        streams, numbers = [], count()
+        streams: list[SpikingNetwork] = []
+        numbers = count()
 
         def look(batch: Batch) -> Signals:
             if not streams:
@@ -191,16 +192,17 @@ def build_spiking(model: ModelConfig, backend: Backend, seeds: Sequence[int]) ->
 
 def check_spiking(config: RunConfig, rules: Sequence[Rule]) -> None:
     """Raise UserError for a config, with the rules of its phases, that makes no such network."""
-    model, options = config.model, config.model.options
+    model, options, sizes = config.model, config.model.options, config.model.sizes
+    assert sizes is not None  # those of layers, where none are given
     if options["streams"] != config.batch_size:
         raise UserError(
             f"batch_size={config.batch_size}: each stream takes one image in a step: "
             f"type model.streams={config.batch_size}"
         )
-    if model.sizes[-1] % options["population"]:
+    if sizes[-1] % options["population"]:
         raise UserError(
             f"model.population={options['population']}: does not divide the "
-            f"{model.sizes[-1]} output units"
+            f"{sizes[-1]} output units"
         )
     if model.dropout if isinstance(model.dropout, int | float) else any(model.dropout):
         raise UserError(

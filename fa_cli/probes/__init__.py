@@ -44,7 +44,8 @@ class View:
     def performance(self) -> dict[str, Array]:
         """Squared error, its normalisation and wrong answers, summed over all held-out examples."""
         xp, double, show = self.xp, "float64", self.net.observer("heldout")
-        squared = wrong = count = total = total_squared = 0
+        squared = wrong = count = total_squared = 0
+        total: Array = 0
         for batch in self.data.heldout():
             _, target, labels = batch
             signals = self.signals if batch is self.data.probe else show(batch)

@@ -1,6 +1,7 @@
 """How well a network does on the held-out examples."""
 
 from fa_cli.probes import METRICS, Columns, View
+from fa_cli.signals import Array
 
 
 @METRICS.register("loss")
@@ -52,7 +53,8 @@ def dead_units(view: View) -> Columns:
 
     Columns: `dead_units_<l>` of each hidden layer l: percent, 0 to 100.
     """
-    show, highest = view.net.observer("heldout"), {}
+    show = view.net.observer("heldout")
+    highest: dict[int, Array] = {}
     for batch in view.data.heldout():
         for l, h in enumerate(show(batch).activations[1:-1], start=1):
             most = h.max(axis=1)

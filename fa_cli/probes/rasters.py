@@ -30,7 +30,7 @@ def rasters(view: View) -> Columns:
             f"record.metrics: rasters show {SHOWN} held-out images, there are {probe.x.shape[1]}: "
             "raise record.examples, or leave it out"
         )
-    kept = {}
+    kept: dict[str, list[Array]] = {}
     for name, values in shown(view, net):
         kept.setdefault(name, []).append(values)
     columns = {name: view.xp.concatenate(values, axis=1) for name, values in kept.items()}

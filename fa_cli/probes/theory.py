@@ -68,8 +68,10 @@ def flow(view: View, deltas: Callable[[Network, Signals], Deltas]) -> Array:
 
 def elements(view: View) -> Iterator[Array]:
     """Views of all single parameters, (S,) each."""
+    weights, biases = view.net.weights, view.net.biases
+    assert biases is not None  # of networks with biases
     for l in reversed(range(view.net.depth)):
-        for array in (view.net.weights[l], view.net.biases[l]):
+        for array in (weights[l], biases[l]):
             vectors = array.reshape(len(array), -1)
             yield from (vectors[:, k] for k in range(vectors.shape[1]))
 
@@ -140,7 +142,7 @@ def lemma_5(view: View) -> Columns:
     target = view.data.probe.target
     by = view.xp.matmul(b, transpose(target))[..., 0]
     h, outer = view.signals.activations[1][:, 0], by[:, :, None] * target
-    columns = {}
+    columns: Columns = {}
     for name, vectors, line in (("h", h, by), ("w", flat(w), flat(outer))):
         scale = (vectors * line).sum(axis=-1) / (line * line).sum(axis=-1)
         off = length(view.xp, vectors - scale[:, None] * line) / length(view.xp, vectors)

@@ -47,8 +47,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     for stale in unfinished(path.parent, f"{path.name}."):
         remove_if_left(stale)
-    beside = {"dir": path.parent, "prefix": f".{path.name}.", "suffix": UNFINISHED}
-    handle, temporary = tempfile.mkstemp(**beside)
+    handle, temporary = tempfile.mkstemp(UNFINISHED, f".{path.name}.", path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             with suppress(OSError):

@@ -5,7 +5,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +66,8 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
 def npz(arrays: Mapping[str, np.ndarray], compress: bool = True) -> bytes:
     """Arrays as the bytes of a .npz file; what is too large to be read packed is not packed."""
     file, size = io.BytesIO(), sum(array.nbytes for array in arrays.values())
-    (np.savez_compressed if compress and size < LARGEST else np.savez)(file, **arrays)
+    save: Callable = np.savez_compressed if compress and size < LARGEST else np.savez
+    save(file, **arrays)
     return file.getvalue()
 
 
@@ -81,7 +82,7 @@ def read_npz(path: Path) -> np.lib.npyio.NpzFile:
     """Open a .npz file; raises UserError if it is not whole."""
     try:
         stored = np.load(path, allow_pickle=False)
-        if not isinstance(stored, np.lib.npyio.NpzFile):
+        if not isinstance(stored, np.lib.npyio.NpzFile) or stored.zip is None:
             raise ValueError("no .npz file")
         if min(len(stored.zip.infolist()), MANY) != announced(path):
             raise ValueError("its directory is not whole")

@@ -22,7 +22,7 @@ ABSENT = "absent"
 
 def flat(config: Mapping, prefix: str = "") -> dict[str, Any]:
     """The values of a config by dotted key."""
-    values = {}
+    values: dict[str, Any] = {}
     for key, value in config.items():
         if isinstance(value, Mapping):
             values |= flat(value, f"{prefix}{key}.")
@@ -44,7 +44,7 @@ class Identity(NamedTuple):
 
     def difference(self, earlier: Mapping) -> str:
         """The first key in which an earlier run's values differ, with both; or nothing."""
-        defaults = DEFAULTS | self.defaults
+        defaults = {**DEFAULTS, **self.defaults}
         old, new = flat(earlier), flat(json.loads(json.dumps(self.values)))
         if "numerics" not in old:  # of a version that did not note the files behind a run
             new = {key: value for key, value in new.items() if not key.startswith("sources.")}

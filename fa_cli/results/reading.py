@@ -17,8 +17,10 @@ from fa_cli.results.formats import DAMAGE, INDEX, read_npz, summarise
 from fa_cli.results.identity import Identity, fingerprint, flat
 
 PROGRESS = "progress.json"  # of an unfinished run: how far it is and what it measured last
-WRITTEN = ("config.yaml", "metrics.csv", "summary.csv", "arrays.npz", "audit.npz", "manifest.json")
-WRITTEN += ("failed", PROGRESS, "done", "checkpoint.npz")  # what a run writes
+WRITTEN = (  # what a run writes
+    *("config.yaml", "metrics.csv", "summary.csv", "arrays.npz", "audit.npz", "manifest.json"),
+    *("failed", PROGRESS, "done", "checkpoint.npz"),
+)
 MARKS = ("done", "failed", "checkpoint.npz", "config.yaml", ".lock")  # one at least in a run's
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the former is ten times as fast
 
@@ -77,8 +79,8 @@ def together(runs: Iterable[Run]) -> Results:
         columns = {"experiment": experiment, "run": name, **values}
         metrics.append(labelled(run.metrics, columns))
         summaries.append(labelled(summarise(run.metrics), columns))
-    tables = (pd.concat(parts, ignore_index=True) for parts in (metrics, summaries))
-    return Results(*tables, runs)
+    table, summary = (pd.concat(parts, ignore_index=True) for parts in (metrics, summaries))
+    return Results(table, summary, runs)
 
 
 def names_of(folders: Sequence[Path]) -> list[tuple[str, str]]:

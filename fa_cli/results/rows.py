@@ -92,5 +92,6 @@ class Rows:
         if not fits or not all(self.metrics):
             raise ValueError("its parts do not fit together")
         if self.steps and self.steps[-1] == step:
-            for kept in (self.steps, self.phases, self.metrics):
-                kept.pop()
+            self.steps.pop()
+            self.phases.pop()
+            self.metrics.pop()

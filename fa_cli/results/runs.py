@@ -34,7 +34,7 @@ class Look(NamedTuple):
     status: str  # done, running, failed, interrupted or damaged
     config: Mapping
     progress: float | None = None  # part of its steps that are trained
-    rows: Sequence[Mapping[str, Any]] = ()  # last values, a row for each seed
+    rows: Sequence[dict[str, Any]] = ()  # last values, a row for each seed
 
 
 class Runs(NamedTuple):
@@ -53,11 +53,12 @@ def collect(results: Path) -> Runs:
     """Look at all runs below a folder; raises UserError if there is no such folder."""
     if not results.is_dir():
         raise UserError(f"results={results}: no such folder; type results=DIR")
-    rows, settings, metrics = [], [], {}
+    rows, settings = [], []
+    metrics: dict[str, None] = {}  # in the order in which they are met
     found = folders(results)
     for folder, (experiment, name) in zip(found, names_of(found) if found else [], strict=True):
         seen = look(folder)
-        told = {"experiment": experiment, "run": name, "status": seen.status}
+        told: dict[str, Any] = {"experiment": experiment, "run": name, "status": seen.status}
         told |= {"progress": seen.progress, "age": age(folder)}
         for last in seen.rows or [{}]:
             rows.append(told | last)
@@ -87,7 +88,7 @@ def look(folder: Path) -> Look:
         return Look("damaged", config)
 
 
-def so_far(folder: Path) -> tuple[float | None, list[Mapping]]:
+def so_far(folder: Path) -> tuple[float | None, list[dict]]:
     """How much of an unfinished run is done, and what it has measured last."""
     path = folder / PROGRESS
     if not path.exists():

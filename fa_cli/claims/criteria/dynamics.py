@@ -102,8 +102,8 @@ def alignment_stays(runs: Runs) -> Judgement:
         growth.append((size.iloc[-1] / size.iloc[0]).to_numpy())
         falls = (size.diff().min() / size.max()).to_numpy() < -ROUNDING
         met.append((lowest[-1] > -ROUNDING) & (growth[-1] > 1) & ~falls)
-    numbers = {"least tr(A'BE) / peak": lowest, "growth of |A|^2": growth}
-    numbers = {name: np.concatenate(values) for name, values in numbers.items()}
+    found = {"least tr(A'BE) / peak": lowest, "growth of |A|^2": growth}
+    numbers = {name: np.concatenate(values) for name, values in found.items()}
     return in_every_seed(numbers, np.concatenate(met), "tr(A'BE) > 0, |A|^2 never falls")
 
 
