@@ -401,6 +401,13 @@ def is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def is_option(key: str) -> bool:
+    """Whether a dotted key is an option of some model, rule or dataset."""
+    group, _, name = key.partition(".")
+    registries = {"model": MODELS, "rule": RULES, "dataset": DATASETS}
+    return group in registries and any(name in part.options for part in registries[group].values())
+
+
 def lookup(config: Any, key: str) -> Any:
     """`lookup(config, "optimizer.momentum")`."""
     for name in key.split("."):

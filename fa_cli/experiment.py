@@ -5,7 +5,6 @@ the folder that results go to.
 """
 
 import contextlib
-import inspect
 import platform
 import subprocess
 import sys
@@ -235,10 +234,8 @@ def foreign_files(plain: Mapping) -> list[Path]:
 
     With what they have imported from their own folders.
     """
-    used = [RULES[name].deltas for name in config.rules_of(plain)]
-    used.append(DATASETS[plain["dataset"]["name"]].open)
-    sources = map(inspect.getsourcefile, used)
-    files = {Path(source).resolve() for source in sources if source}
+    files = {RULES.origins[name] for name in config.rules_of(plain)}
+    files.add(DATASETS.origins[plain["dataset"]["name"]])
     package = Path(__file__).resolve().parent
     foreign = {path for path in files if not path.is_relative_to(package)}
     folders = {path.parent for path in foreign}

@@ -45,6 +45,10 @@ def no_override(text: str, key: str) -> str:
     """A key or a group that is not there to be replaced."""
     if "No match in the defaults list" in text:
         return f"{key} is added, not replaced: type +{key}=NAME"
+    from fa_cli.config import is_option
+
+    if not command and is_option(key):
+        return f"{key} is an option that the YAML file in use leaves out: type +{key}=..."
     return f"no key is called {key}: {suggest(key, keys_of_command())}"
 
 

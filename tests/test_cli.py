@@ -465,6 +465,36 @@ def test_a_dataset_from_outside(tmp_path):
     told(run_command(tmp_path, *words, **own), "sources.doubled.py was ", "resume=false")
 
 
+PICTURES = """
+import numpy as np
+
+from fa_cli.data import Files
+from fa_cli.data.images import images
+
+
+@images("squares")
+def squares(setting):
+    pictures = np.random.default_rng(SEED).integers(0, 255, (60, 16), np.uint8)
+    return Files(pictures, np.arange(60) % 4, pictures[:8], np.arange(8) % 4)
+"""
+
+
+def test_images_from_outside(tmp_path):
+    """With all that images can do; they too belong to a run."""
+    (tmp_path / "squares.py").write_text(PICTURES.replace("SEED", "1"))
+    (tmp_path / "dataset").mkdir()
+    options = "name: squares\nstandardize: unit\ntargets: [0, 1]\nvalidation: 0\n"
+    (tmp_path / "dataset" / "squares.yaml").write_text(options)
+    words = ["--config-dir", ".", "dataset=squares", "model=logistic", "model.sizes=[16,5,4]"]
+    words += ["steps=5", "+dataset.elastic=3"]
+    succeed(run_command(tmp_path, *words, FA_DATASETS="squares.py"))
+    typed = [word.lstrip("+") for word in words]
+    told(run_command(tmp_path, *typed, FA_DATASETS="squares.py"), "type +dataset.elastic=...")
+    (tmp_path / "squares.py").write_text(PICTURES.replace("SEED", "2"))
+    again = run_command(tmp_path, *words, FA_DATASETS="squares.py")
+    told(again, "sources.squares.py was ", "resume=false")
+
+
 # ---- other words ---------------------------------------------------------------------------------
 
 

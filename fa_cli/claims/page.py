@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +31,13 @@ def page(
     environment = Environment(autoescape=True, trim_blocks=False)
     environment.filters["slug"] = lambda word: word.replace(" ", "-")
     claims = [of_claim(verdict, row, results) for verdict, row in zip(verdicts, rows, strict=True)]
+    manifests = chain.from_iterable(claim["manifests"].values() for claim in claims)
     return environment.from_string((HERE / "page.html").read_text()).render(
         title=title,
         claims=claims,
         counts=counts,
         groups=groups(claims, results),
-        made_by=made_by([origin for claim in claims for origin in claim["manifests"].values()]),
+        made_by=made_by([*manifests]),
         version=__version__,
     )
 
