@@ -127,7 +127,7 @@ def run_in(
 
 
 def open_data(checked: RunConfig, net: Network) -> Data:
-    """The run's dataset, and whether the network can be shown its probe."""
+    """The run's dataset, once the network can be shown its probe and what is kept is there."""
     sizes = net.sizes
     assert checked.data_dir is not None  # config.check says where
     setting = Setting(
@@ -143,6 +143,12 @@ def open_data(checked: RunConfig, net: Network) -> Data:
     )
     data = DATASETS[checked.dataset.name].open(setting, **checked.dataset.options)
     net.check_probe(data.probe.x)
+    count = checked.record.reconstructions
+    if count and getattr(data, "grey", None) is None:
+        raise UserError(
+            f"record.reconstructions={count}: only an autoencoder has any: type "
+            "dataset.targets=input, or record.reconstructions=0"
+        )
     return data
 
 
@@ -163,11 +169,18 @@ def plan(checked: RunConfig, net: Network, data: Data) -> list[Phase]:
         noise, probe_noise = noise_of(rule, options, checked, net, data)
         frozen = frozenset(part.freeze)
         phase = Phase(rule, options, feedback, frozen, start, stop, noise, probe_noise)
-        if checked.rule.feedback_scale == MATCHED and not phase.raw(net):
-            match(net, data, phase, [l for l, b in feedback.items() if id(b) not in earlier])
+        if not phase.raw(net):
+            drawn = [l for l, b in feedback.items() if id(b) not in earlier]
+            match(net, data, phase, [l for l in drawn if is_matched(checked, l)])
         phases.append(phase)
         start = stop
     return phases
+
+
+def is_matched(checked: RunConfig, l: int) -> bool:
+    """Whether B_l is to bring errors of about the output's size to its layer."""
+    scale = checked.rule.feedback_scale
+    return (scale[l - 1] if isinstance(scale, list) else scale) == MATCHED
 
 
 def noise_of(
@@ -206,14 +219,9 @@ def reconstructions(net: Network, data: Data, count: int) -> dict[str, np.ndarra
 
     Paper, Supp. Note 9.
     """
-    if not count:
-        return {}
     pixels_of = getattr(data, "grey", None)
-    if pixels_of is None:
-        raise UserError(
-            f"record.reconstructions={count}: only an autoencoder has any: type "
-            "dataset.targets=input, or record.reconstructions=0"
-        )
+    if not count or pixels_of is None:
+        return {}
     x = data.probe.x[:, :count]
     made = net.observer("probe")(data.probe._replace(x=x, target=x)).activations[-1]
     kept = {"images": x[0], "reconstructions": made[:NETWORKS]}

@@ -217,6 +217,14 @@ def test_no_feedback_is_said(here):
 FIELD = "{{kind:local,maps:2,field:{}}}"
 MATCHED = {  # words that make it: how far the sizes of signals may be from that of the error
     "raw, as the paper scales it": (["model.sizes=[30,400,300,200]"], 0.1),
+    "one by one": (
+        [
+            "model.sizes=[30,20,20,10]",
+            "rule.derivative=passed",
+            "rule.feedback_scale=[matched,matched]",
+        ],
+        1e-6,
+    ),
     "derivatives passed": (["model.sizes=[30,20,20,10]", "rule.derivative=passed"], 1e-6),
     "feedback that learns": (["model.sizes=[30,20,20,10]", "rule=kolen_pollack"], 1e-6),
     "from the output": (["model.sizes=[30,20,20,10]", "rule=dfa", "rule.derivative=passed"], 1e-6),
