@@ -75,4 +75,4 @@ def draw(axes: Axes, run: Run, look: Look, paper: float | None) -> None:
     end_label(axes, error.index[-1], mean.iloc[-1], look.colour)
     if paper is not None:
         place = {"transform": axes.get_yaxis_transform(), "clip_on": False}
-        axes.plot([1.0], [paper], marker="<", color=look.colour, markersize=4, **place)
+        axes.plot([1.12], [paper], marker="<", color=look.colour, markersize=4, **place)
