@@ -3,6 +3,7 @@
 It measures; it does not pass or fail.
 """
 
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -93,7 +94,8 @@ def judge_claim(claim: Mapping, results: Path) -> Verdict:
         return Verdict(claim, "not run", None, 0, f"{told}: {command}")
     try:
         runs = {name: load_run(results / run) for name, run in claim["runs"].items()}
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of a spread that is 0
             judgement = CRITERIA.find(claim["criterion"])(runs, **claim.get("parameters", {}))
     except (UserError, KeyError, IndexError, ValueError, OSError) as error:
         told = f"results cannot be judged ({str(error).strip() or type(error).__name__})"
