@@ -153,14 +153,20 @@ def lacking(part: Part, data_dir: str) -> str:
 
 def cost(part: Part, outputs: Path) -> float:
     """Seconds that the unfinished runs of a part take here, about."""
-    known = yaml.safe_load(COSTS.read_text())
+    known = costs_there()
     there = [known["seconds"].get(run, np.nan) for run in part.unfinished(outputs)]
     return sum(there) * known["speed"] / speed()
 
 
 @cache
+def costs_there() -> dict:
+    """What the reference runs took, by run, and how fast a core was."""
+    return yaml.safe_load(COSTS.read_text())
+
+
+@cache
 def speed() -> float:
-    """Of products of matrices as large networks have them, GFlop/s on all cores."""
+    """Of products of matrices as large networks have them, GFlop/s of a core."""
     a, b = np.ones((SIZE, SIZE), "f4"), np.ones((SIZE, SHOWN), "f4")
     count, begun = 0, time.perf_counter()
     while time.perf_counter() - begun < 0.3:

@@ -4,7 +4,7 @@ Fields typed `Any` take one value for all layers or a list with one value for ea
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,11 +42,6 @@ def key(default: Any, words: str, within: Range | None = None, choices: Any = No
     if isinstance(default, list):
         return field(default_factory=default.copy, metadata=known)
     return field(default=default, metadata=known)
-
-
-def words_of(config: type) -> dict[str, str]:
-    """What the fields of a config say to a person, by name."""
-    return {known.name: known.metadata.get("words", "") for known in fields(config)}
 
 
 @dataclass
