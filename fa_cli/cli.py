@@ -38,76 +38,30 @@ def train(cfg: DictConfig) -> float:
     return tally.attempt(cli.train_here, cfg)
 
 
-@hydra.main(version_base="1.3", config_path=CONF, config_name="plot")
-def plot(cfg: DictConfig) -> None:
-    """Draw figures from results on disk."""
-    carry_out("fa_cli.figures", "plot", cfg)
+def subcommand(name: str, module: str, function: str) -> Callable:
+    """A Hydra app with the config `name`, whose work is a function of a module."""
+
+    @hydra.main(version_base="1.3", config_path=CONF, config_name=name)
+    def app(cfg: DictConfig) -> None:
+        tally.attempt(lambda given: getattr(importlib.import_module(module), function)(given), cfg)
+
+    app.__name__ = name
+    return app
 
 
-@hydra.main(version_base="1.3", config_path=CONF, config_name="data")
-def data(cfg: DictConfig) -> None:
-    """Fetch, verify and list data."""
-    carry_out("fa_cli.data.fetch", "fetch_data", cfg)
-
-
-@hydra.main(version_base="1.3", config_path=CONF, config_name="report")
-def report(cfg: DictConfig) -> None:
-    """Judge the paper's claims."""
-    carry_out("fa_cli.claims.report", "write_report", cfg)
-
-
-@hydra.main(version_base="1.3", config_path=CONF, config_name="bench")
-def bench(cfg: DictConfig) -> None:
-    """Measure speed."""
-    carry_out("fa_cli.bench", "measure_speed", cfg)
-
-
-@hydra.main(version_base="1.3", config_path=CONF, config_name="runs")
-def runs(cfg: DictConfig) -> None:
-    """List runs."""
-    carry_out("fa_cli.results.listing", "list_runs", cfg)
-
-
-@hydra.main(version_base="1.3", config_path=CONF, config_name="export")
-def export(cfg: DictConfig) -> None:
-    """Write all curves as one table."""
-    carry_out("fa_cli.results.export", "export_curves", cfg)
-
-
-@hydra.main(version_base="1.3", config_path=CONF, config_name="paper")
-def paper(cfg: DictConfig) -> None:
-    """Train all that the report judges."""
-    carry_out("fa_cli.paper", "train_paper", cfg)
-
-
-@hydra.main(version_base="1.3", config_path=CONF, config_name="keys")
-def keys(cfg: DictConfig) -> None:
-    """Say what every key means."""
-    carry_out("fa_cli.reference", "tell_keys", cfg)
-
-
-@hydra.main(version_base="1.3", config_path=CONF, config_name="metrics")
-def metrics(cfg: DictConfig) -> None:
-    """Say what every metric means."""
-    carry_out("fa_cli.reference", "tell_metrics", cfg)
-
-
-def carry_out(module: str, function: str, cfg: DictConfig) -> None:
-    """Import a module, which may fail on this machine, and call its function."""
-    tally.attempt(lambda given: getattr(importlib.import_module(module), function)(given), cfg)
-
-
-SUBCOMMANDS = {
-    "plot": plot,
-    "report": report,
-    "paper": paper,
-    "runs": runs,
-    "export": export,
-    "data": data,
-    "keys": keys,
-    "metrics": metrics,
-    "bench": bench,
+WORK = {  # of each subcommand: a module, imported when it is needed, and its function
+    "plot": ("fa_cli.figures", "plot"),
+    "report": ("fa_cli.claims.report", "write_report"),
+    "paper": ("fa_cli.paper", "train_paper"),
+    "runs": ("fa_cli.results.listing", "list_runs"),
+    "measure": ("fa_cli.measuring", "measure_runs"),
+    "export": ("fa_cli.results.export", "export_curves"),
+    "data": ("fa_cli.data.fetch", "fetch_data"),
+    "keys": ("fa_cli.reference", "tell_keys"),
+    "metrics": ("fa_cli.reference", "tell_metrics"),
+    "bench": ("fa_cli.bench", "measure_speed"),
 }
+SUBCOMMANDS = {name: subcommand(name, *work) for name, work in WORK.items()}
 
 
 def train_here(cfg: DictConfig) -> float:

@@ -165,16 +165,27 @@ def show_summary(folder: Path, summary: "pd.DataFrame", seconds: float | None) -
 
     `seconds` is None for a run that had been finished before.
     """
-    table = Table(title=f"final values over n = {summary['n'].max()} seeds", title_justify="left")
-    table.add_column("metric")
-    table.add_column("mean", justify="right")
-    table.add_column("sd", justify="right")
-    for row in summary[~summary["metric"].str.contains("norm")].itertuples():
-        table.add_row(row.metric, f"{row.mean:.4g}", f"{row.sd:.2g}" if row.n > 1 else "-")
-    out.print(table)
+    show_values("final values", summary[~summary["metric"].str.contains("norm")])
     before = "finished before; resume=false trains it again"
     when = before if seconds is None else f"trained in {seconds:.1f} s"
     out.print(f"{shown(folder)}  ({when})")
+
+
+def show_measured(folder: Path, step: int, summary: "pd.DataFrame") -> None:
+    """What `fa-run measure` found before update `step` of a run."""
+    show_values(f"before step {step}", summary)
+    out.print(shown(folder))
+
+
+def show_values(what: str, summary: "pd.DataFrame") -> None:
+    """Mean and sd over seeds, a row for each metric."""
+    table = Table(title=f"{what} over n = {summary['n'].max()} seeds", title_justify="left")
+    table.add_column("metric")
+    table.add_column("mean", justify="right")
+    table.add_column("sd", justify="right")
+    for row in summary.itertuples():
+        table.add_row(row.metric, f"{row.mean:.4g}", f"{row.sd:.2g}" if row.n > 1 else "-")
+    out.print(table)
 
 
 def shown(path: Path) -> Path:

@@ -289,9 +289,20 @@ class Labelled:
         for start in range(0, len(self.test), PIECE):
             yield self.take_test(slice(start, start + PIECE))
 
+    def trained(self) -> Iterator[Batch]:
+        """As many of the training examples as are held out, not distorted, a piece at a time."""
+        count = min(len(self.train), len(self.test))
+        for start in range(0, count, PIECE):
+            which = slice(start, min(count, start + PIECE))
+            yield self.shown(self.train[which], self.labels[which])
+
     def take_test(self, which: slice) -> Batch:
-        """Some of the held-out examples, shared by all seeds."""
-        x, labels = self.numbers(self.test[which]), self.test_labels[which]
+        """Some of the held-out examples."""
+        return self.shown(self.test[which], self.test_labels[which])
+
+    def shown(self, stored: Array, labels: Array) -> Batch:
+        """Examples as a network is shown them, shared by all seeds."""
+        x = self.numbers(stored)
         return Batch(x[None], self.target(x, labels)[None], labels if self.classes else None)
 
 

@@ -74,3 +74,22 @@ def test_error(view: View) -> Columns:
     if not held["classes"]:
         return {}
     return {f"{view.data.heldout_name}_error": 100 * held["wrong"] / held["count"]}
+
+
+@METRICS.register("train_error")
+def train_error(view: View) -> Columns:
+    """Percent of as many training examples as are held out whose largest output is not their class.
+
+    They are shown without distortions and without dropout.
+
+    Columns: `train_error`: percent, 0 to 100.
+    """
+    some = getattr(view.data, "trained", None)
+    if some is None or not view.performance["classes"]:
+        return {}
+    show, wrong, count = view.net.observer("trained"), 0, 0
+    for batch in some():
+        y = view.net.answer(show(batch).activations[-1])
+        wrong = wrong + (view.xp.argmax(y, axis=-1) != batch.labels).sum(axis=1)
+        count += len(batch.labels)
+    return {"train_error": 100 * wrong / count}

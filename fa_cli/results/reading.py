@@ -17,9 +17,10 @@ from fa_cli.results.formats import DAMAGE, INDEX, read_npz, summarise
 from fa_cli.results.identity import Identity, fingerprint, flat
 
 PROGRESS = "progress.json"  # of an unfinished run: how far it is and what it measured last
+MEASURED = "measured.csv"  # what `fa-run measure` has measured of a run
 WRITTEN = (  # what a run writes
     *("config.yaml", "metrics.csv", "summary.csv", "arrays.npz", "audit.npz", "manifest.json"),
-    *("failed", PROGRESS, "done", "checkpoint.npz"),
+    *("failed", PROGRESS, "done", "checkpoint.npz", MEASURED),
 )
 MARKS = ("done", "failed", "checkpoint.npz", "config.yaml", ".lock")  # one at least in a run's
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the former is ten times as fast

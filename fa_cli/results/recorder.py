@@ -21,7 +21,7 @@ from fa_cli.results.checkpoint import fill, read_checkpoint, write_checkpoint
 from fa_cli.results.files import write_bytes, write_text
 from fa_cli.results.formats import DAMAGE, csv, npz, summarise
 from fa_cli.results.identity import Identity, fingerprint
-from fa_cli.results.reading import PROGRESS
+from fa_cli.results.reading import MEASURED, PROGRESS
 from fa_cli.results.rows import Rows
 from fa_cli.schema import RunConfig
 from fa_cli.terminal import Progress
@@ -205,7 +205,7 @@ class Recorder:
         (self.folder / "done").unlink(missing_ok=True)
         for name, content in results.items():
             write_bytes(self.folder / name, content)
-        for stale in {"arrays.npz", "audit.npz", "failed", PROGRESS} - set(results):
+        for stale in {"arrays.npz", "audit.npz", "failed", PROGRESS, MEASURED} - set(results):
             (self.folder / stale).unlink(missing_ok=True)
         write_text(self.folder / "done", "")
         if not self.config.record.keep_checkpoint:

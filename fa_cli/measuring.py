@@ -1,0 +1,77 @@
+"""`fa-run measure`: other metrics of runs that have a checkpoint, without training."""
+
+from pathlib import Path
+
+import pandas as pd
+from omegaconf import DictConfig
+
+from fa_cli import config, experiment, terminal
+from fa_cli.backend import BACKENDS
+from fa_cli.errors import UserError
+from fa_cli.models import MODELS
+from fa_cli.probes import METRICS
+from fa_cli.results.checkpoint import fill, read_checkpoint
+from fa_cli.results.files import folder_of, write_text
+from fa_cli.results.formats import DAMAGE, csv, summarise
+from fa_cli.results.identity import Identity
+from fa_cli.results.reading import MEASURED, folders, read_yaml
+from fa_cli.results.rows import Rows
+from fa_cli.schema import RunConfig
+from fa_cli.train import measure, state_of
+
+
+def measure_runs(cfg: DictConfig) -> None:
+    """Measure all runs below a folder as their checkpoints have them: measured.csv beside each.
+
+    Raises UserError where none has a checkpoint, and for an unknown metric.
+    """
+    config.register()
+    for name in cfg.metrics or []:
+        METRICS.find(name)
+    found = folders(folder_of("results", cfg.results))
+    kept = [folder for folder in found if (folder / "checkpoint.npz").exists()]
+    if not kept:
+        raise UserError(
+            f"results={cfg.results}: no run there has a checkpoint: unfinished ones do, and "
+            "those trained with record.keep_checkpoint=true"
+        )
+    for folder in kept:
+        table = measured(folder, cfg.metrics, cfg.data_dir)
+        write_text(folder / MEASURED, csv(table))
+        terminal.show_measured(folder, table["step"].max(), summarise(table))
+
+
+def measured(folder: Path, metrics: list[str] | None, data_dir: str | None) -> pd.DataFrame:
+    """A row for each seed, as in metrics.csv, of a run as its checkpoint has it.
+
+    `metrics`: None for those of the run. Raises UserError where the checkpoint is of another run.
+    """
+    values = read_yaml(folder / "config.yaml")
+    checked = config.check(as_now(values, metrics, data_dir))
+    backend = BACKENDS[checked.backend.name](checked.dtype, **checked.backend.options)
+    with backend.computing():
+        seeds = config.seeds_of(checked)
+        net = MODELS[checked.model.name].build(checked.model, backend, seeds)
+        data = experiment.open_data(checked, net)
+        phases = experiment.plan(checked, net, data)
+        stored = read_checkpoint(folder / "checkpoint.npz", Identity(values))
+        step = int(stored["step"])
+        index = next((k for k, phase in enumerate(phases) if step < phase.stop), len(phases) - 1)
+        net.feedback = phases[index].feedback
+        try:
+            fill(state_of(net), stored, backend)
+        except DAMAGE as error:
+            raise UserError(f"{folder}/checkpoint.npz is damaged ({error})") from None
+        rows = Rows(seeds)
+        rows.ended = stored["ended"]
+        rows.add(step, index, measure(checked, net, data, phases[index], step))
+        return rows.table(data.steps_per_epoch, checked.batch_size)
+
+
+def as_now(values: dict, metrics: list[str] | None, data_dir: str | None) -> dict:
+    """A run's config.yaml as a whole config, measured in another way, here."""
+    here = {**vars(RunConfig()), "data_dir": data_dir}
+    whole = {key: values.get(key, here[key]) for key in here}
+    if metrics:
+        whole["record"] = {**whole["record"], "metrics": list(metrics)}
+    return whole

@@ -1,0 +1,94 @@
+"""`fa-run measure`: other metrics of runs that have a checkpoint, without training."""
+
+import signal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import run_here, start_command, succeed, told, wait_for
+
+from fa_cli.results.formats import INDEX
+
+SPIKING = ["model=spiking", "model.sizes=[64,30,30,20]", "model.population=2"]
+SPIKING += ["model.streams=5", "dataset.standardize=unit"]
+KINDS = {
+    "rate": ["rule=fa"],
+    "a rule whose feedback learns": ["rule=kolen_pollack"],
+    "noise": ["rule=node_perturbation"],
+    "phases": ["rule=fa", "phases=[{epochs:1},{rule:bp,epochs:1}]"],
+    "a rate that falls": ["optimizer.schedule=plateau", "dataset.validation=500"],
+    "spiking": SPIKING,
+}
+
+
+def measured(folder: Path) -> pd.DataFrame:
+    """measured.csv of the one run below a folder."""
+    (path,) = folder.rglob("measured.csv")
+    return pd.read_csv(path)
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("kind", KINDS)
+def test_finds_what_training_has_measured(tmp_path, kind):
+    """The run's own metrics at its last step, number by number, for all seeds."""
+    words = ["experiment=debug", "epochs=2", "record.keep_checkpoint=true", *KINDS[kind]]
+    succeed(run_here(tmp_path, *words))
+    said = succeed(run_here(tmp_path, "measure"))
+    (path,) = tmp_path.rglob("metrics.csv")
+    metrics = pd.read_csv(path)
+    last = metrics[metrics["step"] == metrics["step"].max()].reset_index(drop=True)
+    now = measured(tmp_path)
+    pd.testing.assert_frame_equal(now, last[now.columns])
+    assert {*last.dropna(axis=1)} - {*now} <= {"learning_rate"}
+    assert f"before step {last['step'].max()} over n = 2 seeds" in said
+
+
+@pytest.mark.quick
+def test_other_metrics(tmp_path):
+    """Those that are named, beside the results; a run that is trained anew leaves them behind."""
+    words = ["experiment=debug", "record.keep_checkpoint=true"]
+    succeed(run_here(tmp_path, *words))
+    (done,) = tmp_path.rglob("done")
+    before = {path.name: path.read_bytes() for path in done.parent.glob("*.csv")}
+    succeed(run_here(tmp_path, "measure", "metrics=[train_error,dead_units]"))
+    assert [*measured(tmp_path)] == [*INDEX, "train_error", "dead_units_1"]
+    kept = {path.name: path.read_bytes() for path in done.parent.glob("*.csv")}
+    assert kept.items() >= before.items()
+    succeed(run_here(tmp_path, *words, "resume=false"))
+    assert not [*tmp_path.rglob("measured.csv")]
+
+
+def test_of_a_run_that_was_stopped(tmp_path):
+    """At the step of its checkpoint."""
+    words = ["experiment=debug", "epochs=100000", "backend.compiled=false"]
+    command = start_command(tmp_path, *words)
+    wait_for("progress.json", tmp_path, command)
+    command.send_signal(signal.SIGINT)
+    command.communicate(timeout=60)
+    said = succeed(run_here(tmp_path, "measure", "metrics=[test_error]"))
+    step = measured(tmp_path)["step"].max()
+    assert step > 0 and f"before step {step}" in said
+
+
+@pytest.mark.quick
+def test_what_cannot_be_measured(tmp_path):
+    """An unknown metric, no checkpoint, one that is damaged: one line."""
+    told(run_here(tmp_path, "measure", "metrics=[tset_error]"), "did you mean 'test_error'")
+    succeed(run_here(tmp_path, "experiment=debug", "epochs=1"))
+    told(run_here(tmp_path, "measure"), "record.keep_checkpoint=true")
+    succeed(run_here(tmp_path, "experiment=debug", "epochs=2", "record.keep_checkpoint=true"))
+    (path,) = tmp_path.rglob("checkpoint.npz")
+    path.write_bytes(path.read_bytes()[:-1000])
+    told(run_here(tmp_path, "measure"), "damaged")
+
+
+@pytest.mark.quick
+def test_read_outs_of_a_single_time_step(tmp_path):
+    """The spikes of all time steps are those of the last where there is one."""
+    words = ["experiment=debug", "record.keep_checkpoint=true", *SPIKING, "model.steps_per_image=1"]
+    succeed(run_here(tmp_path, *words, "rule=fa"))
+    succeed(run_here(tmp_path, "measure", "metrics=[test_error,readouts]"))
+    found = measured(tmp_path)
+    np.testing.assert_array_equal(found["test_error_sum"], found["test_error"])
+    assert (found["test_error_rate"] != found["test_error"]).all()
