@@ -47,6 +47,13 @@ def within(phase, first, last, column="nse") -> dict[str, Run]:
     return {"fa": course(phases, **{column: [last, first, first, 9, last, last, first]})}
 
 
+def spiking(*deviations) -> dict[str, Run]:
+    """W_1 of each seed is nearer to B_1 by so many s.d. of random directions; W_2 is as B_2."""
+    angles = np.degrees(np.arccos(np.array(deviations) / np.sqrt(30 * 20)))
+    run = ends(angle_w_b_1=angles, angle_w_b_2=np.zeros(len(deviations)))
+    return {"fa": run._replace(config={"model": {"sizes": [64, 30, 20, 10]}})}
+
+
 def reaches(level, *steps) -> Run:
     """A run whose seeds are barely below a level from these steps on, and barely above before."""
     moments = np.unique([0, *steps])
@@ -527,6 +534,12 @@ CASES = {  # criterion: (what it is, runs[, parameters]), ..
         (CLOSE, later(100, 70.1)),
         (CLOSE, later(1000, 89.9)),
         (NOT_MET, later(1000, 90.1)),
+    ],
+    "F4.2": [
+        (MET, spiking(10.1, 10.1)),
+        (CLOSE, spiking(10.1, 10.1, 9.9)),
+        (NOT_MET, spiking(9.9, 9.9, 10.1)),
+        (NOT_MET, spiking(-10.1, -10.1)),
     ],
     "F5.1": [
         (MET, fa(angle_w_b_1=[90, 99, 74.9])),
