@@ -11,7 +11,7 @@ from fa_cli.errors import UserError
 from fa_cli.models import MODELS
 from fa_cli.probes import METRICS
 from fa_cli.results.checkpoint import fill, read_checkpoint
-from fa_cli.results.files import folder_of, write_text
+from fa_cli.results.files import results_in, write_text
 from fa_cli.results.formats import DAMAGE, csv, summarise
 from fa_cli.results.identity import Identity
 from fa_cli.results.reading import MEASURED, folders, read_yaml
@@ -28,7 +28,7 @@ def measure_runs(cfg: DictConfig) -> None:
     config.register()
     for name in cfg.metrics or []:
         METRICS.find(name)
-    found = folders(folder_of("results", cfg.results))
+    found = folders(results_in(cfg.results))
     kept = [folder for folder in found if (folder / "checkpoint.npz").exists()]
     if not kept:
         raise UserError(

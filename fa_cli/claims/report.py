@@ -20,7 +20,7 @@ from fa_cli import terminal
 from fa_cli.claims.criteria import CRITERIA, Judgement, load_criteria
 from fa_cli.claims.page import page
 from fa_cli.errors import UserError, suggest
-from fa_cli.results.files import folder_of, write_text
+from fa_cli.results.files import results_in, write_text
 from fa_cli.results.reading import finished, load_run
 
 OF_CLAIM = ("id", "where", "claim", "paper")
@@ -51,10 +51,7 @@ def write_report(cfg: DictConfig) -> None:
     Raises UserError where there is no such folder of results, or no such claim.
     """
     load_criteria()
-    results, claims = folder_of("results", cfg.results), read_claims()
-    if not results.is_dir():
-        told = "no such folder; type `fa-run +sweep=fig2` to make results, or results=DIR"
-        raise UserError(f"results={results}: {told}")
+    results, claims = results_in(cfg.results), read_claims()
     if cfg.claim is not None:
         tell_claim(judge_claim(find_claim(cfg.claim, claims), results))
         return
@@ -161,14 +158,16 @@ def counts(verdicts: Sequence[Verdict]) -> str:
 
 
 def on_terminal(table: pd.DataFrame) -> Table:
-    """The report as a table with coloured verdicts."""
+    """The report as a table with coloured verdicts: below each claim, measured and printed."""
     shown = Table(box=None, pad_edge=False)
-    for heading in ("id", "claim", "paper", "measured", "n", "verdict"):
+    for heading in ("id", "claim", "n", "verdict"):
         shown.add_column(heading, no_wrap=heading != "claim")
     for row in table.itertuples():
         found = f"{row.measured} ± {row.spread}" if row.spread else row.measured
-        verdict = Text(row.verdict, style=COLOURS[row.verdict])
-        shown.add_row(row.id, row.claim, row.paper, found, str(row.n), verdict)
+        paper = "" if row.paper == "-" else f"(paper: {row.paper})"
+        numbers = " ".join(filter(None, [found, paper]))
+        told = f"{row.claim}\n  {numbers}" if numbers else row.claim
+        shown.add_row(row.id, told, str(row.n), Text(row.verdict, style=COLOURS[row.verdict]))
     return shown
 
 

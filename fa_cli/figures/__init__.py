@@ -24,7 +24,7 @@ from fa_cli import terminal
 from fa_cli.errors import UserError, one_line, suggest
 from fa_cli.figures.found import Incomplete, Missing, by_rule, find_runs
 from fa_cli.registry import Registry, import_all
-from fa_cli.results.files import folder_of, write_bytes
+from fa_cli.results.files import results_in, write_bytes
 from fa_cli.rules import RULES, load_rules
 
 __all__ = ["FIGURES", "Incomplete", "Missing", "by_rule", "figure", "find_runs", "plot"]
@@ -105,11 +105,7 @@ def check(cfg: DictConfig) -> list[str]:
     for name in names:
         if name not in FIGURES:
             raise UserError(f"no figure is called {name!r}: {suggest(str(name), FIGURES)}")
-    if not folder_of("results", cfg.results).is_dir():
-        raise UserError(
-            f"results={cfg.results}: no such folder; "
-            "type `fa-run +sweep=fig2` to make results, or results=DIR"
-        )
+    results_in(cfg.results)
     return names
 
 
@@ -118,7 +114,7 @@ def draw(name: str, cfg: DictConfig) -> Path:
     known = {"rule": cfg.rule.name, "depth": cfg.depth, "x": cfg.x, "y": cfg.y, "hue": cfg.hue}
     wanted = list(inspect.signature(FIGURES[name]).parameters)[1:]
     options = {key: known[key] for key in wanted}
-    results = folder_of("results", cfg.results)
+    results = results_in(cfg.results)
     path = results / "figures" / f"{file_name(name, options)}.{cfg.format}"
     with matplotlib.rc_context(STYLE):
         save(FIGURES[name](results, **options), path)

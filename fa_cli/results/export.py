@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from fa_cli import terminal
 from fa_cli.errors import UserError, suggest
-from fa_cli.results.files import folder_of, write_bytes
+from fa_cli.results.files import results_in, write_bytes
 from fa_cli.results.formats import INDEX
 from fa_cli.results.reading import Results, load_below
 
@@ -80,7 +80,7 @@ def export_curves(cfg: DictConfig) -> None:
     """
     if cfg.format not in FORMATS:
         raise UserError(f"format={cfg.format}: {suggest(str(cfg.format), FORMATS)}")
-    folder, chosen = folder_of("results", cfg.results), FORMATS[cfg.format]
+    folder, chosen = results_in(cfg.results), FORMATS[cfg.format]
     path = file_of(cfg.file, cfg.format) if cfg.file is not None else folder / chosen.name
     results = load_below(folder)
     chosen.write(results, path)

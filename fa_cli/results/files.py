@@ -31,6 +31,17 @@ def folder_of(key: str, value: Any) -> Path:
     return Path(str(value)).expanduser()
 
 
+def results_in(value: Any) -> Path:
+    """The folder of results that a person names; raises UserError where there is none."""
+    folder = folder_of("results", value)
+    if not folder.is_dir():
+        raise UserError(
+            f"results={value}: no such folder; type `fa-run +sweep=fig2` to make results, or "
+            "results=DIR"
+        )
+    return folder
+
+
 def at_home(word: str) -> str:
     """`outputs=~/results` with the home folder in place of `~`, which Hydra does not read."""
     key, equals, value = word.partition("=")

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from fa_cli import terminal
 from fa_cli.errors import UserError, suggest
-from fa_cli.results.files import folder_of
+from fa_cli.results.files import results_in
 from fa_cli.results.reading import order
 from fa_cli.results.runs import Runs, collect
 from fa_cli.terminal import in_words
@@ -24,7 +24,7 @@ def list_runs(cfg: DictConfig) -> None:
 
     Raises UserError where there are none, and for an unknown column in `sort`.
     """
-    found = collect(folder_of("results", cfg.results))
+    found = collect(results_in(cfg.results))
     if found.table.empty:
         told = "type `fa-run +sweep=fig2` to make some, or results=DIR"
         raise UserError(f"no runs in {cfg.results}: {told}")

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import pandas as pd
 import yaml
 
-from fa_cli.errors import UserError
 from fa_cli.results.files import is_locked
 from fa_cli.results.formats import DAMAGE
 from fa_cli.results.reading import (
@@ -50,9 +49,7 @@ class Runs(NamedTuple):
 
 
 def collect(results: Path) -> Runs:
-    """Look at all runs below a folder; raises UserError if there is no such folder."""
-    if not results.is_dir():
-        raise UserError(f"results={results}: no such folder; type results=DIR")
+    """Look at all runs below a folder."""
     rows, settings = [], []
     metrics: dict[str, None] = {}  # in the order in which they are met
     found = folders(results)
