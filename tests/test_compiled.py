@@ -1,5 +1,9 @@
 """The compiled loop against the plain one, which defines it."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from helpers import Examples, network, options_of, tolerance
@@ -140,3 +144,14 @@ def test_what_is_not_a_number_stays_so(hidden):
     assert compiled.covers(config, net, phase)
     learn(config, net, Examples(net, 20, 1), phase, None, range(20))
     assert np.isnan(net.weights[-1][0]).all() and np.isfinite(net.weights[-1][1]).all()
+
+
+def test_machine_code_lies_in_the_users_cache(tmp_path):
+    """Not in the package, which then can be uninstalled as a whole; NUMBA_CACHE_DIR counts more."""
+    made = "from fa_cli import compiled; compiled.can_compile(); from fa_cli.compiled import kernel"
+    told = "print(kernel.learn._cache.cache_path)"
+    for name, folder in (("XDG_CACHE_HOME", "fa-run/numba"), ("NUMBA_CACHE_DIR", "")):
+        there = os.environ | {name: str(tmp_path / name)}
+        command = [sys.executable, "-c", f"{made}; {told}"]
+        said = subprocess.run(command, env=there, capture_output=True, text=True, check=True)
+        assert said.stdout.startswith(str(tmp_path / name / folder))

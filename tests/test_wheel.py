@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -41,6 +42,8 @@ def test_wheel_works_away_from_the_checkout(tmp_path):
     assert "note9" in python("-m", "fa_cli", "paper", "list=true")
     (metadata,) = unpacked.glob("*.dist-info/METADATA")
     told = metadata.read_text()
+    links = re.findall(r"\]\(([^)]+)\)", told)
+    assert len(links) > 20 and all(link.startswith("https://") for link in links)
     for line in ("Author: The fa-run maintainers", "License-File: LICENSE", "Project-URL: Paper"):
         assert line in told
 

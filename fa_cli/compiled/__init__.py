@@ -7,7 +7,8 @@ whose `path` says all of it. Whatever is new is not plain until it says so.
 `backend.compiled=false` switches it off.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -51,7 +52,8 @@ def covers(config: RunConfig, net: Network, phase: "Phase") -> bool:
 def can_compile() -> bool:
     """Whether Numba works here; where it does not, a person is told once."""
     try:
-        from fa_cli.compiled import kernel  # noqa: F401 - it takes a while
+        with users_cache():
+            from fa_cli.compiled import kernel  # noqa: F401 - it takes a while
     except Exception as error:  # an accelerator fails in many ways
         complain(
             f"Numba does not work here ({type(error).__name__}: {error}): small networks take the "
@@ -59,6 +61,24 @@ def can_compile() -> bool:
         )
         return False
     return True
+
+
+@contextmanager
+def users_cache() -> Iterator[None]:
+    """Functions that are made here keep their machine code in the user's cache.
+
+    Beside the package it would stay behind when that is uninstalled. Whoever has set
+    NUMBA_CACHE_DIR has it there.
+    """
+    import numba
+    import pooch
+
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = before or str(pooch.os_cache("fa-run") / "numba")
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = before
 
 
 def follows(rule: Rule) -> bool:
