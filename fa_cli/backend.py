@@ -267,16 +267,16 @@ class CupyBackend(Backend):
             import cupy
         except ModuleNotFoundError:
             raise UserError(
-                "backend=cupy needs CuPy: type `pip install 'fa-run[gpu]'`, or use backend=numpy"
+                "backend=cupy needs CuPy: type `pip install 'fa-run[gpu]'`, or type backend=numpy"
             ) from None
         except Exception as error:  # it is there, and CUDA's libraries are not
-            raise UserError(f"backend=cupy: {error}; or use backend=numpy") from None
+            raise UserError(f"backend=cupy: {error}; or type backend=numpy") from None
         try:
             cupy.cuda.Device(device).use()
             cupy.arange(2).sum().item()  # that libraries and driver fit shows in a first kernel
         except Exception as error:  # CuPy's errors are its own, and of many kinds
             raise UserError(
-                f"backend=cupy cannot use GPU {device} ({error}): use backend=numpy"
+                f"backend=cupy cannot use GPU {device} ({error}): type backend=numpy"
             ) from None
         super().__init__(cupy, dtype)
         self.device = device

@@ -522,7 +522,10 @@ def test_fig4_starts_on_mnist(fa_run, tmp_path):
         ("model.tau=0", "model.tau=0: expected a number above 0"),
         ("model.population=0", "model.population=0: expected a whole number of at least 1"),
         ("batch_size=7", "type model.streams=7"),
-        ("model.population=3", "model.population=3: does not divide the 20 output units"),
+        (
+            "model.population=3",
+            "model.population=3: expected a number that divides the 20 output units",
+        ),
         ("model.population=4", "type model.sizes=[64,...,40]"),
         ("model.phi_delta=relu", "choose from: logistic, bipolar, tanh"),
         ("model.dropout=0.5", "type model.dropout=0"),
@@ -530,7 +533,7 @@ def test_fig4_starts_on_mnist(fa_run, tmp_path):
         ("model.hidden=tanh", "leave model.hidden and model.output as they are"),
         ("rule=node_perturbation", "type rule=fa, bp, dfa or shallow"),
         ("dataset.standardize=none", "type dataset.standardize=unit"),
-        ("record.examples=2", "there are 2: raise record.examples"),
+        ("record.examples=2", "there are 2: type record.examples=3"),
         ("model.taux=1", "no key is called model.taux"),
     ],
 )

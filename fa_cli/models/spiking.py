@@ -201,7 +201,7 @@ def check_spiking(config: RunConfig, rules: Sequence[Rule]) -> None:
         )
     if sizes[-1] % options["population"]:
         raise UserError(
-            f"model.population={options['population']}: does not divide the "
+            f"model.population={options['population']}: expected a number that divides the "
             f"{sizes[-1]} output units"
         )
     if model.dropout if isinstance(model.dropout, int | float) else any(model.dropout):

@@ -28,7 +28,7 @@ def rasters(view: View) -> Columns:
     if probe.x.shape[1] < SHOWN:
         raise UserError(
             f"record.metrics: rasters show {SHOWN} held-out images, there are {probe.x.shape[1]}: "
-            "raise record.examples, or leave it out"
+            f"type record.examples={SHOWN}, or leave rasters out"
         )
     kept: dict[str, list[Array]] = {}
     for name, values in shown(view, net):
