@@ -1,4 +1,4 @@
-"""For MkDocs: pictures among the reference results are part of the site."""
+"""For MkDocs: pictures and measurements among the reference results are part of the site."""
 
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,13 @@ OUTSIDE = "../outputs/paper/"
 
 def on_files(files: Files, config: Any) -> Files:
     """Add what pages show from outputs/paper/."""
-    for path in sorted(ROOT.glob("outputs/paper/*/*.png")):
-        name = path.relative_to(ROOT / "outputs" / "paper").as_posix()
+    paper = ROOT / "outputs" / "paper"
+    for path in sorted([*paper.glob("*/*.png"), *paper.glob("bench/*/*.csv")]):
+        name = path.relative_to(paper).as_posix()
         files.append(File.generated(config, name, abs_src_path=str(path)))
     return files
 
 
 def on_page_markdown(markdown: str, **given: Any) -> str:
-    """On a code host pictures are where they lie, in the site beside the pages."""
+    """On a code host files are where they lie, in the site beside the pages."""
     return markdown.replace(f"]({OUTSIDE}", "](")

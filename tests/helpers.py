@@ -2,9 +2,11 @@
 
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -119,6 +121,29 @@ def wait_for(name: str, folder: Path, process: subprocess.Popen) -> None:
     while not list(folder.rglob(name)):
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
+
+
+# ---- pages ---------------------------------------------------------------------------------------
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
+
+
+def seen(address: str, folder: Path, width: int, told: list[str] | None = None) -> str:
+    """A page as a browser has it once its scripts have run; raises where it has none.
+
+    `folder`: for files of the browser. What pages print to its console goes to `told`.
+    """
+    assert BROWSER is not None  # as `needs_browser` has it
+    own = tempfile.mkdtemp(dir=folder)  # two browsers of one profile get in the way
+    switches = ["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    switches += ["--enable-logging=stderr", f"--window-size={width},900", f"--user-data-dir={own}"]
+    command = [BROWSER, *switches, address]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert "</html>" in done.stdout, done.stderr
+    if told is not None:
+        told += done.stderr.splitlines()
+    return done.stdout
 
 
 # ---- small networks ------------------------------------------------------------------------------

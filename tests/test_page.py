@@ -2,13 +2,11 @@
 
 import html
 import re
-import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
 import yaml
+from helpers import needs_browser, seen
 
 from fa_cli.claims import report
 from fa_cli.claims.criteria import load_criteria
@@ -16,9 +14,6 @@ from fa_cli.claims.report import as_row, judge_claim, read_claims, tally
 
 ROOT = Path(__file__).parents[1]
 PAPER = ROOT / "outputs" / "paper"
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
-
-needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
 needs_results = pytest.mark.skipif(not PAPER.is_dir(), reason="the reference results are not here")
 load_criteria()
 pytestmark = [pytest.mark.quick, needs_results]
@@ -34,15 +29,9 @@ def page(tmp_path_factory) -> Path:
     return path
 
 
-def seen(path: Path, query: str = "", width: int = 1200) -> str:
-    """The page as a browser has it once its script has run; raises where it has none."""
-    own = tempfile.mkdtemp(dir=path.parent)  # of this browser: two of one profile get in the way
-    switches = ["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
-    switches += [f"--window-size={width},900", f"--user-data-dir={own}"]
-    command = [BROWSER, *switches, f"file://{path}{query}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert "</html>" in done.stdout, done.stderr
-    return done.stdout
+def shown(path: Path, query: str = "", width: int = 1200) -> str:
+    """The page as a browser has it."""
+    return seen(f"file://{path}{query}", path.parent, width)
 
 
 def claims_shown(dom: str) -> list[str]:
@@ -95,17 +84,17 @@ def linear(c: float) -> float:
 @pytest.mark.slow
 def test_filter_and_search(page):
     """By verdict, by figure, by word, and all at once; an address can name them."""
-    everything = claims_shown(seen(page))
+    everything = claims_shown(shown(page))
     assert everything == re.findall(r'<article id="([^"]+)"', page.read_text())
     judged = {claim["id"]: judge_claim(claim, PAPER).word for claim in read_claims()}
-    close = claims_shown(seen(page, "?verdict=close"))
+    close = claims_shown(shown(page, "?verdict=close"))
     assert close and {judged[name] for name in close} == {"close"}
     of_figure = {claim["id"] for claim in read_claims() if claim.get("figure") == "fig2"}
-    assert set(claims_shown(seen(page, "?figure=fig2"))) == of_figure
-    assert claims_shown(seen(page, "?word=shallow%20learning%20hardly")) == ["F2.4"]
-    assert claims_shown(seen(page, "?word=nothing%20has%20this")) == []
+    assert set(claims_shown(shown(page, "?figure=fig2"))) == of_figure
+    assert claims_shown(shown(page, "?word=shallow%20learning%20hardly")) == ["F2.4"]
+    assert claims_shown(shown(page, "?word=nothing%20has%20this")) == []
     wanted = [name for name in everything if name in of_figure and judged[name] == "reproduced"]
-    assert claims_shown(seen(page, "?verdict=reproduced&figure=fig2")) == wanted
+    assert claims_shown(shown(page, "?verdict=reproduced&figure=fig2")) == wanted
 
 
 @needs_browser
@@ -118,5 +107,5 @@ def test_no_sideways_scrolling(page, width):
     inner = html.escape(page.read_text())
     frame = f'<iframe width={width} height=900 onload="{measured}" srcdoc="{inner}"></iframe>'
     outer.write_text(f"<!doctype html><title>none</title>{frame}</html>")
-    (needed,) = re.findall(r"<title>(\d+)</title>", seen(outer, width=1400))
+    (needed,) = re.findall(r"<title>(\d+)</title>", shown(outer, width=1400))
     assert int(needed) <= width
