@@ -242,6 +242,10 @@ def test_fig4(made):
         _, *rasters, potential, signal = axes[6 * stage : 6 * stage + 6]
         for l, panel in enumerate(rasters, start=1):
             assert len(panel.lines[0].get_xdata()) == run.arrays[f"raster_{l}"][row].sum()
+        classes = run.arrays["raster_classes"][row, 0]
+        labels = {int(text.get_text()): text for text in rasters[-1].get_yticklabels()}
+        for digit, label in labels.items():
+            assert label.get_position()[1] == np.flatnonzero(classes == digit).mean()
         for panel, name in ((potential, "psp_2"), (signal, "modulator_2")):
             np.testing.assert_allclose(panel.lines[0].get_ydata(), run.arrays[name][row, 0])
     for rule in ("fa", "bp"):

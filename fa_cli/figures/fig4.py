@@ -73,11 +73,11 @@ def recorded(runs: Mapping[str, Run], folder: Path) -> Run:
 def moments(run: Run) -> tuple[int, int, int]:
     """Rows of the first seed to show: the first, one on the way, and the last.
 
-    On the way is the first whose test error is below a fifth of the start's, or half-way.
+    On the way is the first whose test error is nearer to the last than to the first, as a ratio.
     """
     error = curves(run, "test_error")[run.metrics["seed"].iloc[0]].dropna().to_numpy()
-    below = np.flatnonzero(error < error[0] / 5)
-    return 0, int(below[0]) if len(below) else len(error) // 2, len(error) - 1
+    nearer = np.flatnonzero(error < np.sqrt(error[0] * error[-1]))
+    return 0, int(nearer[0]) if len(nearer) else len(error) // 2, len(error) - 1
 
 
 def draw_stage(drawing: Figure, where: SubplotSpec, moment: Moment, name: str) -> None:
@@ -125,14 +125,18 @@ def draw_raster(axes: Axes, moment: Moment, l: int) -> None:
     axes.set(xlim=(0, TIME), ylim=(-1, spikes.shape[1]), xticks=[], yticks=[])
     hidden = l < len(moment.sizes) - 1
     if moment.first:
-        axes.set_ylabel(str(l) if hidden else "Output", rotation=0 if hidden else 90, labelpad=8)
+        axes.set_ylabel(f"Hidden {l}" if hidden else "Output", labelpad=8)
 
 
 def name_digits(axes: Axes, moment: Moment) -> None:
     """Each digit at the middle of its output units."""
-    seed, depth = int(moment.run.metrics["seed"].iloc[0]), len(moment.sizes) - 1
-    units = raster_units(seed, depth, moment.sizes[depth])
-    classes = units // setting(moment.run, "model.population")
+    kept = moment.run.arrays.get("raster_classes")
+    if kept is not None and np.isfinite(kept[moment.row]).all():
+        classes = kept[moment.row, 0].astype(int)
+    else:  # of an earlier version, whose output units were any
+        seed, depth = int(moment.run.metrics["seed"].iloc[0]), len(moment.sizes) - 1
+        units = raster_units(seed, depth, moment.sizes[depth])
+        classes = units // setting(moment.run, "model.population")
     digits = np.unique(classes)
     middles = [np.flatnonzero(classes == digit).mean() for digit in digits]
     axes.set_yticks(middles, labels=digits, fontsize=5)

@@ -8,7 +8,7 @@ from fa_cli.data import Batch
 from fa_cli.errors import UserError
 from fa_cli.models.spiking import SpikingNetwork
 from fa_cli.probes import METRICS, Columns, View
-from fa_cli.results.rasters import SHOWN, STEPS, raster_units
+from fa_cli.results.rasters import SHOWN, STEPS, output_units, raster_units
 from fa_cli.signals import Array
 
 
@@ -18,7 +18,8 @@ def rasters(view: View) -> Columns:
 
     raster_l, (S, time * units), for every layer l; psp_l and modulator_l, (S, time): V_l and
     delta_l of the raster's first unit of every hidden layer. raster_images, (S, 3 n_0): the images,
-    the first of the probe. Each is shown for 50 time steps, one after the other.
+    the first of the probe. Each is shown for 50 time steps, one after the other. raster_classes,
+    (S, units): the class of each output unit that is shown, as many of one as of another.
 
     Columns: `raster_<l>`: 0 or 1; `psp_<l>`, `modulator_<l>`: any number.
     """
@@ -38,7 +39,9 @@ def rasters(view: View) -> Columns:
         if name.startswith("raster"):
             columns[name] = columns[name].astype(bool)
     pixels = view.xp.concatenate([probe.x[:, :SHOWN]] * (len(net.seeds) // len(probe.x)))
-    return columns | {"raster_images": pixels.reshape(len(net.seeds), -1)}
+    classes = chosen(net, net.depth) // net.dynamics.population
+    images = pixels.reshape(len(net.seeds), -1)
+    return columns | {"raster_images": images, "raster_classes": classes}
 
 
 def shown(view: View, net: SpikingNetwork) -> Iterator[tuple[str, Array]]:
@@ -59,5 +62,9 @@ def shown(view: View, net: SpikingNetwork) -> Iterator[tuple[str, Array]]:
 
 def chosen(net: SpikingNetwork, l: int) -> Array:
     """The units of layer l that are kept, (S, units)."""
-    units = [raster_units(seed, l, net.sizes[l]) for seed in net.seeds]
+    size, population = net.sizes[l], net.dynamics.population
+    if l == net.depth:
+        units = [output_units(seed, size, population) for seed in net.seeds]
+    else:
+        units = [raster_units(seed, l, size) for seed in net.seeds]
     return net.backend.to_device(np.stack(units), np.int64)
