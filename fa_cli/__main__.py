@@ -1,6 +1,19 @@
-"""`python -m fa_cli` is `fa-run`."""
+"""`fa-run`, and `python -m fa_cli`: the command from its first moment on."""
 
-from fa_cli.cli import main
+import signal
+import sys
+
+
+def main() -> None:
+    """Carry out the command line; who stops it while it is still being imported is heard, too."""
+    try:
+        from fa_cli.cli import main as command
+
+        command()
+    except KeyboardInterrupt:
+        print("fa-run: stopped", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
+
 
 if __name__ == "__main__":
     main()

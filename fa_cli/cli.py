@@ -302,7 +302,3 @@ def complete_here(words: Sequence[str]) -> bool:
         SUBCOMMANDS[line[1]]()
         return True
     return False
-
-
-if __name__ == "__main__":
-    main()

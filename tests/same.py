@@ -69,7 +69,7 @@ def unpack(commit: str, folder: Path) -> None:
 def start(tree: Path, words: str, folder: Path) -> subprocess.Popen:
     """`fa-run` as `tree` has it, in a folder of its own."""
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "fa_cli.cli", *words.split()]
+    command = [sys.executable, "-m", "fa_cli", *words.split()]
     environment = {
         **os.environ,
         "PYTHONPATH": str(tree),

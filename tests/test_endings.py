@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 
@@ -42,6 +43,20 @@ def test_a_stream_that_is_closed_or_full(tmp_path, stream):
     done = subprocess.run(["bash", "-c", words], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0 and done.stderr == "", done.stderr
     assert len(list(tmp_path.rglob("done"))) == 2
+
+
+@pytest.mark.parametrize("moment", [0.1, 0.2, 0.3, 0.5])
+def test_stopped_while_it_is_imported(tmp_path, moment):
+    """Ctrl-C in the first half second is told in one line, as later."""
+    words = [sys.executable, "-c", "print(flush=True); from fa_cli.__main__ import main; main()"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    command = subprocess.Popen([*words, *LONG], cwd=tmp_path, **pipes)
+    command.stdout.readline()  # Python itself is there
+    time.sleep(moment)
+    command.send_signal(signal.SIGINT)
+    _, told = command.communicate(timeout=60)
+    assert command.returncode == 130 and told.startswith("fa-run: stopped"), told
+    assert told.count("\n") == 1
 
 
 def test_nobody_reads_the_errors_either(tmp_path):

@@ -58,7 +58,7 @@ def add_toy(kind: str, tree: Path) -> None:
 def run(tree: Path, *words: str) -> str:
     """The command of that copy."""
     environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1"}
-    command = [sys.executable, "-m", "fa_cli.cli", *words]
+    command = [sys.executable, "-m", "fa_cli", *words]
     pipes = {"capture_output": True, "text": True, "timeout": 100}
     done = subprocess.run(command, cwd=tree.parent, env=environment, **pipes)
     assert done.returncode == 0, done.stderr
