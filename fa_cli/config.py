@@ -416,16 +416,6 @@ def lookup(config: Any, key: str) -> Any:
 
 
 def known_keys() -> list[str]:
-    """Every dotted key of the schema."""
-    keys = dotted(OmegaConf.to_container(OmegaConf.structured(RunConfig)), "")
-    return [key for key in keys if not key.endswith("options")]
-
-
-def dotted(node: Mapping, prefix: str) -> list[str]:
-    """The keys below a node, groups included."""
-    keys = []
-    for name, value in node.items():
-        keys.append(prefix + name)
-        if isinstance(value, dict):
-            keys += dotted(value, f"{prefix}{name}.")
-    return keys
+    """Every dotted key of the schema, and its groups."""
+    keys = keys_of(RunConfig)
+    return [*keys, *dict.fromkeys(key.split(".")[0] for key in keys if "." in key)]

@@ -49,9 +49,10 @@ def train_paper(cfg: DictConfig) -> None:
     outputs, data_dir = folder_of("outputs", cfg.outputs), data_folder(cfg.data_dir)
     wanted = chosen(parts_of(read_claims()), cfg.parts, cfg.images)
     left = [part for part in wanted if part.unfinished(outputs)]
-    able = [part for part in left if not lacking(part, data_dir)]
+    lacks = {part.name: lacking(part, data_dir) for part in left}
+    able = [part for part in left if not lacks[part.name]]
     costs = {part.name: cost(part, outputs) for part in able}
-    terminal.tables.print(overview(wanted, left, costs, data_dir))
+    terminal.tables.print(overview(wanted, lacks, costs))
     if cfg.list:
         return
     failed = []
@@ -64,9 +65,9 @@ def train_paper(cfg: DictConfig) -> None:
             raise Stopped("stopped; the same command goes on from there", status - 128)
         if status:
             failed.append(part.name)
-    for part in left:
-        if part not in able:
-            complain(f"{part.name} was left out: {lacking(part, data_dir)}")
+    for name, lack in lacks.items():
+        if lack:
+            complain(f"{name} was left out: {lack}")
     if failed:
         raise UserError(f"{len(failed)} of {len(able)} parts failed: {', '.join(failed)}")
 
@@ -175,20 +176,19 @@ def speed() -> float:
     return 2 * SIZE * SIZE * SHOWN * count / (time.perf_counter() - begun) / 1e9
 
 
-def overview(
-    wanted: Sequence[Part], left: Sequence[Part], costs: Mapping[str, float], data_dir: str
-) -> Table:
-    """What is finished, what takes how long, and what there are no data for."""
+def overview(wanted: Sequence[Part], lacks: Mapping[str, str], costs: Mapping[str, float]) -> Table:
+    """What is finished, what takes how long, and what there are no data for.
+
+    `lacks`: what each unfinished part lacks, `costs`: the seconds that those take which lack
+    nothing.
+    """
     shown = Table(box=None, pad_edge=False)
     for heading in ("part", "runs", "takes here, about"):
         shown.add_column(heading, no_wrap=heading == "part")
     for part in wanted:
-        if part not in left:
-            state = "finished"
-        elif part.name in costs:
+        state = lacks.get(part.name, "finished")
+        if part.name in costs:
             known = np.isfinite(costs[part.name])
             state = in_words(costs[part.name]) if known else "not measured yet"
-        else:
-            state = lacking(part, data_dir)
         shown.add_row(part.name, str(len(part.runs)), state)
     return shown
