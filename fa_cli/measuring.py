@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+import yaml
 from omegaconf import DictConfig
 
 from fa_cli import config, experiment, terminal
@@ -14,7 +15,7 @@ from fa_cli.results.checkpoint import fill, read_checkpoint
 from fa_cli.results.files import results_in, write_text
 from fa_cli.results.formats import DAMAGE, csv, summarise
 from fa_cli.results.identity import Identity
-from fa_cli.results.reading import MEASURED, folders, read_yaml
+from fa_cli.results.reading import MEASURED, damaged, folders, read_config
 from fa_cli.results.rows import Rows
 from fa_cli.schema import RunConfig
 from fa_cli.train import measure, state_of
@@ -26,7 +27,8 @@ def measure_runs(cfg: DictConfig) -> None:
     Raises UserError where none has a checkpoint, and for an unknown metric.
     """
     config.register()
-    for name in cfg.metrics or []:
+    metrics = [cfg.metrics] if isinstance(cfg.metrics, str) else cfg.metrics
+    for name in metrics or []:
         METRICS.find(name)
     found = folders(results_in(cfg.results))
     kept = [folder for folder in found if (folder / "checkpoint.npz").exists()]
@@ -36,7 +38,7 @@ def measure_runs(cfg: DictConfig) -> None:
             "those trained with record.keep_checkpoint=true"
         )
     for folder in kept:
-        table = measured(folder, cfg.metrics, cfg.data_dir)
+        table = measured(folder, metrics, cfg.data_dir)
         write_text(folder / MEASURED, csv(table))
         terminal.show_measured(folder, table["step"].max(), summarise(table))
 
@@ -44,9 +46,13 @@ def measure_runs(cfg: DictConfig) -> None:
 def measured(folder: Path, metrics: list[str] | None, data_dir: str | None) -> pd.DataFrame:
     """A row for each seed, as in metrics.csv, of a run as its checkpoint has it.
 
-    `metrics`: None for those of the run. Raises UserError where the checkpoint is of another run.
+    `metrics`: None for those of the run. Raises UserError where the config or the checkpoint is
+    damaged or of another run.
     """
-    values = read_yaml(folder / "config.yaml")
+    try:
+        values = read_config(folder)
+    except (*DAMAGE, yaml.YAMLError) as error:
+        raise damaged(folder, error) from None
     checked = config.check(as_now(values, metrics, data_dir))
     backend = BACKENDS[checked.backend.name](checked.dtype, **checked.backend.options)
     with backend.computing():
@@ -61,7 +67,7 @@ def measured(folder: Path, metrics: list[str] | None, data_dir: str | None) -> p
         try:
             fill(state_of(net), stored, backend)
         except DAMAGE as error:
-            raise UserError(f"{folder}/checkpoint.npz is damaged ({error})") from None
+            raise damaged(folder, error) from None
         rows = Rows(seeds)
         rows.ended = stored["ended"]
         rows.add(step, index, measure(checked, net, data, phases[index], step))

@@ -81,6 +81,8 @@ def test_what_cannot_be_measured(tmp_path):
     (path,) = tmp_path.rglob("checkpoint.npz")
     path.write_bytes(path.read_bytes()[:-1000])
     told(run_here(tmp_path, "measure"), "damaged")
+    (path.parent / "config.yaml").write_text("rule: [")
+    told(run_here(tmp_path, "measure", "metrics=loss"), "damaged")
 
 
 @pytest.mark.quick
