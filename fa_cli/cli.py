@@ -15,13 +15,12 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig, OmegaConf
 
-from fa_cli import __version__, clusters, errors, hydra_messages, tally, terminal
+from fa_cli import __version__, clusters, errors, hydra_messages, tally, terminal, workers
 from fa_cli.errors import UserError, suggest
 from fa_cli.results.files import at_home, is_locked, this_process
 from fa_cli.schema import FOLDER
 
 CONF = str(FOLDER)
-RESTARTS = 3  # of a sweep whose workers are killed again and again
 BLAS = "OPENBLAS_NUM_THREADS"  # threads of our own do better; each it starts may be one too many
 LEFT = 75  # status: a temporary failure, as sysexits.h has it
 
@@ -79,7 +78,7 @@ def train_here(cfg: DictConfig) -> float:
     typed = list(state.overrides.task)
     folder = Path(state.runtime.output_dir)
     tally.add(tally.BEGUN, str(folder), clusters.own_log())
-    if cfg.get("fail_fast") and tally.has_failed():
+    if tally.is_stopping() or (cfg.get("fail_fast") and tally.has_failed()):
         tally.add(tally.LEFT_OUT)
         return float("inf")
     outcome = experiment.run(cfg, folder, typed)
@@ -194,33 +193,21 @@ def command(words: list[str]) -> None:
             show_help()
             return
         config.register()
-        several = {*words} & {"-m", "--multirun"} or any("sweep=" in word for word in words)
+        switches = {"-m", "--multirun", "hydra.mode=MULTIRUN"}
+        several = {*words} & switches or any("sweep=" in word for word in words)
         tally.expect(config.sweep_size(words) if several else None)
+        if not several and clusters.elsewhere(words) and not asks_only(words):
+            raise UserError("a launcher is for several runs: add -m, or leave hydra/launcher away")
     parser = get_args_parser()
     parser.error = raise_usage  # type: ignore[method-assign]  # of this parser alone
     parser.parse_args(words)
     if clusters.elsewhere(words):
         clusters.prepare()
     sys.argv[1:] = words
-    outlive_workers(app)
-
-
-def outlive_workers(app: Callable) -> None:
-    """Carry out a Hydra app; where joblib has lost a worker, and with it all others, once more.
-
-    Finished runs are not trained again, the others go on from their checkpoints. Raises what joblib
-    raises where RESTARTS in a row have brought no run to its end.
-    """
-    ended, idle = 0, 0
-    while True:
-        try:
-            return app()
-        except Exception as error:
-            before, ended = ended, len(tally.ended(tally.read(Path(os.environ[tally.TALLY]))))
-            idle = 0 if ended > before else idle + 1
-            if type(error).__module__.split(".")[0] != "joblib" or idle > RESTARTS:
-                raise
-            errors.complain("a worker was killed, and its runs with it: they go on")
+    if app is train and clusters.on_cores(words):
+        workers.outlive(app)
+    else:
+        app()
 
 
 def app_of(words: list[str]) -> tuple[Callable, list[str]]:
@@ -238,6 +225,11 @@ def app_of(words: list[str]) -> tuple[Callable, list[str]]:
     elif name == "runs":
         rest = ["csv=true" if word == "--csv" else word for word in rest]
     return SUBCOMMANDS[name], rest
+
+
+def asks_only(words: Sequence[str]) -> bool:
+    """Whether a command line asks what its config is, and trains nothing."""
+    return any(word in ("--cfg", "-c", "--info", "-i", "--hydra-help") for word in words)
 
 
 def in_order(words: list[str]) -> list[str]:

@@ -39,6 +39,11 @@ def elsewhere(words: Iterable[str]) -> bool:
     return any(word.startswith("hydra/launcher=") for word in words)
 
 
+def on_cores(words: Iterable[str]) -> bool:
+    """Whether a command line names joblib's launcher, whose workers are on this machine."""
+    return any(word in ("hydra/launcher=cores", "hydra/launcher=joblib") for word in words)
+
+
 def prepare() -> None:
     """Before jobs go to SLURM: its complaints are told once, and lost jobs are noticed."""
     with suppress(ImportError):

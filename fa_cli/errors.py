@@ -11,8 +11,11 @@ class Stopped(KeyboardInterrupt):
     """A signal ended a run, whose checkpoint is written; `number` is the signal's."""
 
     def __init__(self, message: str, number: int):
-        super().__init__(message)
+        super().__init__(message, number)
         self.number = number
+
+    def __str__(self) -> str:
+        return self.args[0]
 
 
 class UserError(Exception):

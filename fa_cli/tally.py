@@ -24,6 +24,7 @@ WANTED = "FA_RUN_WANTED"  # environment: how many runs it makes, where that is k
 PREFIX = ".fa-run-"  # of the file's name, before the process that made it
 BEGUN, QUEUED, FAILED, ELSEWHERE = "begun", "queued again", "failed", "in training elsewhere"
 TRAINED, BEFORE, LEFT_OUT = "trained", "finished before", "left out"
+STOPPING = "stopping"  # no run of its own: those that have not begun are left out
 
 
 class Ending(NamedTuple):
@@ -80,7 +81,7 @@ def ended(endings: Sequence[Ending]) -> list[Ending]:
             at[ending.process] = ending.told
         known = runs.setdefault(at.get(ending.process, ending.process), [])
         again = ending.outcome == BEFORE or ending[1:] in [earlier[1:] for earlier in known]
-        if ending.outcome not in (BEGUN, QUEUED) and not (known and again):
+        if ending.outcome not in (BEGUN, QUEUED, STOPPING) and not (known and again):
             known.append(ending)
     return list(chain.from_iterable(runs.values()))
 
@@ -109,6 +110,12 @@ def has_failed() -> bool:
     """Whether a run of this command has failed so far."""
     path = os.environ.get(TALLY, "")
     return bool(path) and any(ending.outcome == FAILED for ending in read(Path(path)))
+
+
+def is_stopping() -> bool:
+    """Whether a signal has come, so that runs that have not begun are left out."""
+    path = os.environ.get(TALLY, "")
+    return bool(path) and any(ending.outcome == STOPPING for ending in read(Path(path)))
 
 
 def lost(endings: Sequence[Ending]) -> list[Ending]:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from helpers import FA_RUN, run_command, start_command, succeed, told, wait_for
 
 import fa_cli
 from fa_cli.errors import Stopped
-from fa_cli.results.files import is_locked, locked
+from fa_cli.results.files import is_gone, is_locked, locked
 from fa_cli.tally import BEGUN, QUEUED, Ending, lost
 
 LONG = ["steps=40000000", "seeds=1", "backend.compiled=false", "record.every=1000"]
@@ -135,6 +136,35 @@ def test_the_rest_outlives_a_worker_that_is_killed(tmp_path):
     assert sweep.returncode == 0 and "3 runs: 3 trained" in out, complaint
     assert complaint.count("a worker was killed, and its runs with it: they go on") == 1
     assert len(list(tmp_path.rglob("done"))) == 3
+
+
+SIGNALS = {  # a signal and whether the whole process group hears it, as of a terminal or `timeout`
+    "ctrl-c": [(signal.SIGINT, True)],
+    "kill": [(signal.SIGTERM, False)],
+    "kill -INT": [(signal.SIGINT, False)],
+    "timeout -s INT": [(signal.SIGINT, False), (signal.SIGINT, True)],
+}
+
+
+@pytest.mark.parametrize("sent", SIGNALS)
+def test_a_sweep_on_cores_that_is_stopped(tmp_path, sent):
+    """Its workers write their checkpoints and are gone; the same command goes on from there."""
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    words = ["-m", "rule=bp,fa,dfa", "seeds=1", "backend.compiled=false", "record.every=10000"]
+    words += ["hydra/launcher=cores", "hydra.launcher.n_jobs=2", "steps=2000000"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    sweep = subprocess.Popen([FA_RUN, *words], cwd=tmp_path, start_new_session=True, **pipes)
+    while len(list(tmp_path.rglob("config.yaml"))) < 2:
+        time.sleep(0.01)
+    workers = workers_of(sweep)
+    for number, to_all in SIGNALS[sent]:
+        (os.killpg if to_all else os.kill)(sweep.pid, number)
+    out, complaint = sweep.communicate(timeout=60)
+    assert sweep.returncode == 128 + SIGNALS[sent][0][0], complaint
+    assert "fa-run: stopped; the same command goes on from there" in complaint
+    assert "Traceback" not in complaint and "lost" not in complaint
+    assert len(list(tmp_path.rglob("checkpoint.npz"))) == 2 and not list(tmp_path.rglob("done"))
+    assert all(is_gone(f"{socket.gethostname()}:{worker}") for worker in workers)
 
 
 def test_workers_that_are_killed_again_and_again(tmp_path):
