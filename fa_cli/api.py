@@ -13,16 +13,28 @@ from fa_cli.results.reading import Results, load_run, together
 
 def run_words(words: Sequence[str]) -> Results:
     """Compose, train and read one run."""
-    words = [at_home(word) for word in words]
+    words = searched([at_home(word) for word in words])
     with config.apart():
-        composed = config.compose(words)
-        if str(composed.hydra.mode).endswith("MULTIRUN"):
+        composed = None if {*words} & {"-m", "--multirun"} else config.compose(words)
+        if composed is None or str(composed.hydra.mode).endswith("MULTIRUN"):
             raise UserError(
                 f"{' '.join(words)}: is a sweep: type it as a command, or call run for each run"
             )
         folder = Path(composed.hydra.run.dir)
         own = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
-        outcome = experiment.run(own, folder, words)
+        outcome = experiment.run(own, folder, composed.hydra.overrides.task)
     if outcome.how == tally.ELSEWHERE:
         raise UserError(f"{folder} is being trained by another process: wait for it")
     return together([load_run(outcome.folder)])
+
+
+def searched(words: Sequence[str]) -> list[str]:
+    """The words with `--config-dir DIR` as the override that it stands for."""
+    words = list(words)
+    for k, word in enumerate(words):
+        name, _, folder = word.partition("=")
+        if name in ("--config-dir", "-cd"):
+            folder = folder or "".join(words[k + 1 : k + 2])
+            rest = words[:k] + words[k + 1 + ("=" not in word) :]
+            return [*rest, f"hydra.searchpath=[file://{Path(folder).absolute()}]"]
+    return words

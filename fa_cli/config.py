@@ -401,11 +401,12 @@ def is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def is_option(key: str) -> bool:
-    """Whether a dotted key is an option of some model, rule or dataset."""
-    group, _, name = key.partition(".")
-    registries = {"model": MODELS, "rule": RULES, "dataset": DATASETS}
-    return group in registries and any(name in part.options for part in registries[group].values())
+def option_keys() -> set[str]:
+    """The dotted keys of all options of models, rules and datasets."""
+    keys: set[str] = set()
+    for group, registry in {"model": MODELS, "rule": RULES, "dataset": DATASETS}.items():
+        keys |= {f"{group}.{name}" for part in registry.values() for name in part.options}
+    return keys
 
 
 def lookup(config: Any, key: str) -> Any:

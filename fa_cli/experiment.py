@@ -118,7 +118,7 @@ def run_in(
                 arrays = fields if checked.record.receptive_fields else {}
                 arrays |= reconstructions(net, data, checked.record.reconstructions)
                 summary = recorder.finish(arrays, texts, made_by)
-        except UserError as error:
+        except Exception as error:
             recorder.fail(error)
             raise
     if signal := recorder.progress.interrupted:  # after the last checkpoint

@@ -43,23 +43,36 @@ def no_plugin(text: str, name: str) -> str:
 
 def no_override(text: str, key: str) -> str:
     """A key or a group that is not there to be replaced."""
-    if "No match in the defaults list" in text:
-        return f"{key} is added, not replaced: type +{key}=NAME"
-    from fa_cli.config import is_option
+    from fa_cli.config import known_keys, option_keys
 
-    if not command and is_option(key):
+    if "No match in the defaults list" in text:
+        if key in known_keys():
+            return hidden(key)
+        return f"{key} is added, not replaced: type +{key}=NAME"
+    if key.startswith("hydra."):
+        group, _, name = key.rpartition(".")
+        return f"no key of {group} is called {name}: `fa-run --cfg hydra -p {group}` lists them"
+    if not command and key in option_keys():
         return f"{key} is an option that the YAML file in use leaves out: type +{key}=..."
     return f"no key is called {key}: {suggest(key, keys_of_command())}"
 
 
+def hidden(key: str) -> str:
+    """A folder of the person's own is taken for a group, as one of results is called outputs."""
+    return (
+        f"the folder {key} in your --config-dir hides the key {key}: put your rule/, dataset/ and "
+        "so on into a folder of their own, such as mine, and type --config-dir mine"
+    )
+
+
 def keys_of_command() -> list[str]:
     """The keys of the subcommand in hand, else those of a run."""
-    from fa_cli.config import known_keys
+    from fa_cli.config import known_keys, option_keys
     from fa_cli.schema import FOLDER
 
     file = FOLDER / f"{command}.yaml"
     if not command or not file.exists():
-        return known_keys()
+        return [*known_keys(), *option_keys()]
     return [key for key in yaml.safe_load(file.read_text()) if key not in ("defaults", "hydra")]
 
 
@@ -97,7 +110,7 @@ def of_hydra(error: BaseException) -> bool:
     """Whether Hydra, OmegaConf or Optuna's database complains of what a person wrote."""
     told = ("Config group override", "Unknown plugin class")
     known = isinstance(error, HydraException | OmegaConfBaseException)
-    known = known or of_database(error)
+    known = known or of_database(error) or isinstance(error, yaml.MarkedYAMLError)
     return known or any(text in str(error) for text in told) or of_defaults(error)
 
 
@@ -118,6 +131,8 @@ def in_one_line(error: BaseException) -> str:
     if of_database(error):
         first = text.splitlines()[0]
         return f"the study cannot be used ({first}): type another outputs=DIR or hydra.sweeper.KEY"
+    if isinstance(error, yaml.MarkedYAMLError) and (mark := error.problem_mark):
+        return f"{mark.name}, line {mark.line + 1}, is not YAML: {error.problem}"
     if isinstance(error, OverrideParseException):
         return (
             f"cannot read {error.override!r}: expected key=value, "
@@ -133,9 +148,9 @@ def of_a_value(error: OmegaConfBaseException) -> str:
     """The line for what OmegaConf found wrong in a value or a key of a config."""
     key = error.full_key or ""
     if isinstance(error, ConfigKeyError):
-        from fa_cli.config import known_keys
+        from fa_cli.config import known_keys, option_keys
 
-        return f"no key is called {key}: {suggest(key, known_keys())}"
+        return f"no key is called {key}: {suggest(key, [*known_keys(), *option_keys()])}"
     first = str(error).splitlines()[0]
     expected = r"(?:could not be converted to|is not a valid|is not an?) (\w+)"
     pattern = rf"Value '(.*?)'(?: of type '.*')? {expected}"

@@ -148,7 +148,8 @@ def attempt(work: Callable[[Any], Any], config: Any) -> Any:
         return failed(error)
     except Exception as error:
         where = outside(error)
-        if where is None:
+        if where is None:  # a mistake of ours, with all that helps to find it
+            add(FAILED)
             raise
         return failed(f"{where} fails ({type(error).__name__}: {error}): mend it")
 

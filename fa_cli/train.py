@@ -172,17 +172,28 @@ def check_signals(net: Network, data: Data, phase: Phase) -> None:
     """Raise UserError where a rule's signals do not fit the layers that they are for."""
     signals = net.observer("probe")(data.probe)
     wanted = {l: h.shape for l, h in enumerate(signals.activations) if l}
-    for l, delta in phase.deltas(net, signals, phase.probe_noise).items():
+    sent, name = phase.deltas(net, signals, phase.probe_noise), phase.rule.name
+    if not isinstance(sent, Mapping):
+        raise UserError(
+            f"rule={name} returns a {type(sent).__name__}: expected a signal for each layer, as "
+            "{layer: signal}; downward of fa_cli.rules makes it"
+        )
+    if net.depth not in sent:
+        raise UserError(
+            f"rule={name} sends nothing to the output, layer {net.depth}, which then does not "
+            f"learn: add {{{net.depth}: signals.error}}, as downward of fa_cli.rules does"
+        )
+    for l, delta in sent.items():
         if l not in wanted:
-            raise UserError(f"rule={phase.rule.name} sends a signal to layer {l}: there is none")
-        if delta.dtype.kind != "f":
+            raise UserError(f"rule={name} sends a signal to layer {l}: there is none")
+        kind = getattr(delta, "dtype", type(delta).__name__)
+        if getattr(kind, "kind", "") != "f":
             raise UserError(
-                f"rule={phase.rule.name} sends layer {l} a signal of {delta.dtype}: expected real "
-                "numbers"
+                f"rule={name} sends layer {l} a signal of {kind}: expected real numbers"
             )
         if delta.shape != wanted[l]:
             raise UserError(
-                f"rule={phase.rule.name} sends layer {l} a signal of shape {delta.shape}: "
+                f"rule={name} sends layer {l} a signal of shape {delta.shape}: "
                 f"expected {wanted[l]}, (seeds, examples, units)"
             )
 

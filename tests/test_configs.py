@@ -34,7 +34,7 @@ SMALLER = {
     "note6_piecewise": LARGER,
     "note7": "model.sizes=[39,30,20,20,6]",
     "note9_narrow": "model.sizes=[784,30,10,30,784]",
-    "note9_wide": "model.sizes=[784,30,30,30,784]",
+    "note9_wide": "model.sizes=[784,30,30,30,30,30,784]",
 }
 
 

@@ -159,7 +159,7 @@ def test_a_sweep_on_cores_that_is_stopped(tmp_path, sent):
     workers = workers_of(sweep)
     for number, to_all in SIGNALS[sent]:
         (os.killpg if to_all else os.kill)(sweep.pid, number)
-    out, complaint = sweep.communicate(timeout=60)
+    _, complaint = sweep.communicate(timeout=60)
     assert sweep.returncode == 128 + SIGNALS[sent][0][0], complaint
     assert "fa-run: stopped; the same command goes on from there" in complaint
     assert "Traceback" not in complaint and "lost" not in complaint

@@ -39,7 +39,13 @@ PHASES = "phases=[{freeze:[1],steps:4},{rule:bp,steps:4}]"
 FROZEN = "phases=[{freeze:[0],steps:20}]"
 DIGITS = ["dataset=digits", "model.sizes=[64,20,10]", "record.receptive_fields=9", "seeds=2"]
 DEEP = ["dataset=digits", "model.sizes=[64,9,9,9,10]", "record.receptive_fields=9", "seeds=2"]
-NARROW = ["dataset=digits", "dataset.targets=input", "model.sizes=[64,9,3,64]", "seeds=2"]
+NARROW = [
+    "rule.feedback_scale=matched",
+    "dataset=digits",
+    "dataset.targets=input",
+    "model.sizes=[64,9,3,64]",
+    "seeds=2",
+]
 NARROW += ["epochs=2"]
 SPIKING = [
     "experiment=fig4_spiking",
@@ -506,13 +512,20 @@ def test_direct_feedback_alignment_in_fig2(tmp_path):
     assert right.lines[0].get_color() == RULES["dfa"].colour
 
 
-def test_rules_come_in_one_order(tmp_path):
-    """bp, fa, the other registered ones, then unknown ones; of two runs the one with less typed."""
+def test_rules_come_in_one_order(tmp_path, capsys):
+    """bp, fa, the other registered ones, then unknown ones; of two runs the one with less typed.
+
+    Where they are not alike, that is told.
+    """
     names = ["zeta", "shallow", "fa,steps=3", "alpha", "dfa", "fa", "bp"]
+    alike = pd.DataFrame({"seed": [0, 1], "step": 9})
     runs = [
-        Run(tmp_path / f"rule={n}", {"rule": {"name": n.split(",")[0]}}, None, {}) for n in names
+        Run(tmp_path / f"rule={n}", {"rule": {"name": n.split(",")[0]}}, alike, {}) for n in names
     ]
     found = by_rule(runs)
+    assert capsys.readouterr().err == ""
+    by_rule([runs[-1], runs[-2]._replace(metrics=alike[:1])])
+    assert "not alike: bp n = 2 to step 9, fa n = 1 to step 9" in capsys.readouterr().err
     assert [*found] == ["bp", "fa", "dfa", "shallow", "alpha", "zeta"]
     assert found["fa"].folder.name == "rule=fa"
 

@@ -53,7 +53,8 @@ def write_report(cfg: DictConfig) -> None:
     load_criteria()
     results, claims = results_in(cfg.results), read_claims()
     if cfg.claim is not None:
-        tell_claim(judge_claim(find_claim(cfg.claim, claims), results))
+        for claim in find_claims(cfg.claim, claims):
+            tell_claim(judge_claim(claim, results))
         return
     verdicts = [judge_claim(claim, results) for claim in claims]
     table = pd.DataFrame(map(as_row, verdicts), columns=COLUMNS)
@@ -71,12 +72,13 @@ def read_claims() -> list[dict]:
     return yaml.safe_load((Path(__file__).parent / "claims.yaml").read_text())
 
 
-def find_claim(name: str, claims: Sequence[dict]) -> dict:
-    """The claim of this id; raises UserError where there is none."""
-    known = {claim["id"]: claim for claim in claims}
-    if name not in known:
+def find_claims(name: str, claims: Sequence[dict]) -> list[dict]:
+    """The claim of this id, or all of a figure, F2; raises UserError where there is none."""
+    found = [claim for claim in claims if name in (claim["id"], claim["id"].split(".")[0])]
+    if not found:
+        known = {claim["id"] for claim in claims}
         raise UserError(f"no claim is called {name!r}: {suggest(str(name), known)}")
-    return known[name]
+    return found
 
 
 def judge_claim(claim: Mapping, results: Path) -> Verdict:

@@ -119,6 +119,7 @@ class Endless:
         def blocks(purpose: str, batch_size: int) -> Blocks:
             return Blocks(setting.seeds, purpose, batch_size, draw, setting.backend)
 
+        check_drawn(setting, draw)
         self.blocks = blocks("inputs", setting.batch_size)
         self.probe = Batch(*blocks("probe", setting.examples)(0))
         self.checksums: dict[str, str] = {}
@@ -134,6 +135,21 @@ class Endless:
     def heldout(self) -> Iterator[Batch]:
         """The probe: there are no other held-out examples."""
         yield self.probe
+
+
+def check_drawn(setting: Setting, draw: Callable) -> None:
+    """Raise UserError where examples are drawn in other shapes than a network takes."""
+    count = 3
+    expected = {"inputs": (count, setting.inputs), "targets": (count, setting.values)}
+    drawn = draw(generator(setting.seeds[0], "check"), 0, count)
+    if not isinstance(drawn, tuple) or len(drawn) != len(expected):
+        raise UserError("this dataset draws no pair: expected draw to return (inputs, targets)")
+    for (name, shape), array in zip(expected.items(), drawn, strict=True):
+        if np.shape(array) != shape or not np.isfinite(np.asarray(array, float)).all():
+            raise UserError(
+                f"this dataset draws {name} of shape {np.shape(array)} for {count} examples: "
+                f"expected finite numbers of shape {shape}"
+            )
 
 
 class Fixed:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from fa_cli.errors import UserError
+from fa_cli.errors import UserError, complain
 from fa_cli.results.reading import Run, load_runs
 from fa_cli.rules import RULES
 
@@ -44,12 +44,24 @@ def find_runs(results: Path, experiment: str) -> list[Run]:
 def by_rule(runs: list[Run]) -> dict[str, Run]:
     """One run for each rule: bp and fa, then the other rules there are, then unknown ones.
 
-    Of several runs, the one with the shortest name: the experiment as it stands.
+    Of several runs, the one with the shortest name: the experiment as it stands. Where they are not
+    alike in length or number of seeds, a person is told.
     """
     shortest = sorted(runs, key=lambda run: (len(run.folder.name), run.folder.name))
     found = {run.rule: run for run in reversed(shortest)}
     order = dict.fromkeys([*FIRST, *RULES, *sorted(found)])
-    return {rule: found[rule] for rule in order if rule in found}
+    chosen = {rule: found[rule] for rule in order if rule in found}
+    extents = {rule: extent(run) for rule, run in chosen.items()}
+    if len({*extents.values()}) > 1:
+        told = ", ".join(f"{rule} {text}" for rule, text in extents.items())
+        complain(f"the runs of {runs[0].folder.parent.name} are not alike: {told}")
+    return chosen
+
+
+def extent(run: Run) -> str:
+    """How many seeds a run has, and how long it is."""
+    seeds, steps = run.metrics["seed"].nunique(), run.metrics["step"].max()
+    return f"n = {seeds} to step {steps}"
 
 
 def of_rule(results: Path, experiment: str, rule: str) -> Run:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from fa_cli.errors import Stopped, UserError, complain
+from fa_cli.errors import Stopped, UserError, complain, one_line
 from fa_cli.results.audit import Audit
 from fa_cli.results.checkpoint import fill, read_checkpoint, write_checkpoint
 from fa_cli.results.files import write_bytes, write_text
@@ -177,10 +177,10 @@ class Recorder:
         """config.yaml: the run, every key with its value."""
         return yaml.safe_dump(dict(self.identity.values), sort_keys=False).encode()
 
-    def fail(self, error: UserError) -> None:
+    def fail(self, error: Exception) -> None:
         """Leave a note why the run ended, unless the folder holds results or another run."""
         if self.began and not (self.folder / "done").exists():
-            write_text(self.folder / "failed", f"{error}\n")
+            write_text(self.folder / "failed", f"{one_line(error)}\n")
 
     def finish(
         self, arrays: Mapping[str, np.ndarray], composed: Mapping[str, str], manifest: Mapping

@@ -1,0 +1,120 @@
+"""Rules, datasets and YAML files of a person's own that are not right: one line that says what."""
+
+import subprocess
+import sys
+
+import pytest
+from helpers import run_command, run_here, succeed, told
+
+RULES = {  # what a rule returns, and what is told
+    "nothing": ("None", "rule=own returns a NoneType: expected a signal for each layer"),
+    "a list": ("[signals.error]", "rule=own returns a list"),
+    "no output": (
+        "{1: net.back(1, net.feedback[1], signals.error)}",
+        "rule=own sends nothing to the output, layer 2",
+    ),
+    "a word": ("{1: 'x', 2: signals.error}", "sends layer 1 a signal of str"),
+    "a mistake": ("{1: signals.nope, 2: signals.error}", "line 7, fails (AttributeError"),
+}
+IMAGES = {  # what a dataset of images returns
+    "floats": ("Files(x / 255, y, x, y)", "the train images are float64 of shape (9, 64)"),
+    "pictures": ("Files(x.reshape(9, 8, 8), y, x, y)", "of shape (9, 8, 8): expected bytes"),
+    "a label too few": ("Files(x, y, x, y[:-1])", "the test labels are int64 of shape (8,)"),
+    "half classes": ("Files(x, y + 0.5, x, y)", "the train labels are float64"),
+    "a tuple": ("(x, y, x, y)", "these images are a tuple: expected Files("),
+}
+DRAWN = {  # what an endless one draws
+    "flat targets": ("x, x.sum(axis=1)", "draws targets of shape (3,) for 3 examples"),
+    "inputs alone": ("x", "draws no pair"),
+    "no numbers": ("x, x[:, :1] * float('nan')", "expected finite numbers of shape (3, 1)"),
+}
+
+
+RULE = """
+from fa_cli.rules import downward, layer_by_layer, rule
+
+@rule("own", feedback=layer_by_layer)
+def own(net, signals):
+    '''Mine.'''
+    return {}
+"""
+OF_IMAGES = """
+import numpy as np
+from fa_cli.data import Files
+from fa_cli.data.images import images
+
+x, y = np.zeros((9, 64), np.uint8), np.arange(9) % 3
+
+@images("own")
+def own(setting):
+    '''Mine.'''
+    return {}
+"""
+ENDLESS = """
+from fa_cli.data import Endless, dataset
+
+@dataset("own")
+def own(setting):
+    '''Mine.'''
+    def draw(rng, s, count):
+        x = rng.random((count, setting.inputs))
+        return {}
+    return Endless(setting, draw)
+"""
+
+
+def own(folder, group: str, code: str, more: str = "") -> None:
+    """A part of a person's own: own.py and mine/GROUP/own.yaml."""
+    (folder / "mine" / group).mkdir(parents=True)
+    (folder / "mine" / group / "own.yaml").write_text(f"name: own\n{more}")
+    (folder / "own.py").write_text(code)
+
+
+@pytest.mark.parametrize("case", RULES)
+def test_a_rule_that_returns_something_else(tmp_path, case):
+    """Told before training begins, and `fa-run runs` says that it failed."""
+    returned, line = RULES[case]
+    own(tmp_path, "rule", RULE.replace("{}", returned))
+    words = ["--config-dir", "mine", "rule=own", "steps=9"]
+    told(run_command(tmp_path, *words, FA_RULES="own.py"), line)
+    assert "failed" in succeed(run_here(tmp_path, "runs"))
+
+
+@pytest.mark.parametrize("case", IMAGES)
+def test_images_that_are_none(tmp_path, case):
+    """Shape, kind and number of images and labels."""
+    returned, line = IMAGES[case]
+    more = "standardize: standard\ntargets: [0, 1]\nvalidation: 0\n"
+    own(tmp_path, "dataset", OF_IMAGES.replace("{}", returned), more)
+    words = ["--config-dir", "mine", "dataset=own", "model.sizes=[64,5,3]", "steps=9"]
+    told(run_command(tmp_path, *words, FA_DATASETS="own.py"), line)
+
+
+@pytest.mark.parametrize("case", DRAWN)
+def test_examples_that_do_not_fit(tmp_path, case):
+    """What is drawn is looked at before training begins."""
+    drawn, line = DRAWN[case]
+    own(tmp_path, "dataset", ENDLESS.replace("{}", drawn))
+    words = ["--config-dir", "mine", "dataset=own", "model.sizes=[4,5,1]", "steps=9"]
+    told(run_command(tmp_path, *words, FA_DATASETS="own.py"), line)
+
+
+def test_a_folder_that_hides_a_key(tmp_path):
+    """After the first run `--config-dir .` has a folder outputs; a YAML file that is none."""
+    (tmp_path / "outputs").mkdir()
+    told(run_here(tmp_path, "--config-dir", ".", "outputs=x", "steps=9"), "type --config-dir mine")
+    (tmp_path / "mine" / "rule").mkdir(parents=True)
+    (tmp_path / "mine" / "rule" / "own.yaml").write_text("name: fa\n  x: [")
+    line = "own.yaml, line 2, is not YAML: mapping values"
+    told(run_here(tmp_path, "--config-dir", "mine", "rule=own"), line)
+
+
+def test_from_python(tmp_path):
+    """`--config-dir` is understood there too, and the run is the command's."""
+    own(tmp_path, "rule", RULE.replace("{}", "{net.depth: signals.error}"))
+    words = ["--config-dir", "mine", "rule=own", "steps=9", "seeds=1"]
+    python = f"import os; os.environ['FA_RULES'] = 'own.py'; import fa_cli; fa_cli.run(*{words})"
+    command = [sys.executable, "-c", python]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "finished before" in succeed(run_command(tmp_path, *words, FA_RULES="own.py"))
