@@ -405,7 +405,8 @@ def option_keys() -> set[str]:
     """The dotted keys of all options of models, rules and datasets."""
     keys: set[str] = set()
     for group, registry in {"model": MODELS, "rule": RULES, "dataset": DATASETS}.items():
-        keys |= {f"{group}.{name}" for part in registry.values() for name in part.options}
+        for part in registry.values():
+            keys.update(f"{group}.{name}" for name in part.options)
     return keys
 
 

@@ -90,14 +90,15 @@ def start_command(folder: Path, *words: str, **environment: str) -> subprocess.P
         [FA_RUN, *words],
         cwd=folder,
         env={**os.environ, **environment},
-        preexec_fn=hears_hangups,
+        preexec_fn=hears_signals,
         **pipes,
     )
 
 
-def hears_hangups() -> None:
-    """Let a process end at SIGHUP, also where the tests themselves run under nohup."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+def hears_signals() -> None:
+    """Let a process end at SIGHUP and SIGINT, also where the tests run under nohup or with `&`."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def succeed(done: subprocess.CompletedProcess) -> str:

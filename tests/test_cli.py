@@ -400,7 +400,7 @@ def test_a_checkpoint_of_an_earlier_version(tmp_path):
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 TOY = re.search(r"```python\n(# sign_fa.py\n.*?)```", README, re.DOTALL)[1]
-TOY_YAML = re.search(r"```yaml\n(# rule/sign_fa.yaml\n.*?)```", README, re.DOTALL)[1]
+TOY_YAML = re.search(r"```yaml\n(# mine/rule/sign_fa.yaml\n.*?)```", README, re.DOTALL)[1]
 OLDER_TOY = '''
 from fa_cli.network import Deltas, Network, Signals, transpose
 from fa_cli.rules import layer_by_layer, rule

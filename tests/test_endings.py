@@ -10,13 +10,14 @@ import time
 
 import pandas as pd
 import pytest
-from helpers import FA_RUN, run_command, start_command, succeed, told, wait_for
+from helpers import FA_RUN, hears_signals, run_command, start_command, succeed, told, wait_for
 
 import fa_cli
 from fa_cli.errors import Stopped
 from fa_cli.results.files import is_gone, is_locked, locked
 from fa_cli.tally import BEGUN, QUEUED, Ending, lost
 
+PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 LONG = ["steps=40000000", "seeds=1", "backend.compiled=false", "record.every=1000"]
 
 
@@ -50,8 +51,7 @@ def test_a_stream_that_is_closed_or_full(tmp_path, stream):
 def test_stopped_while_it_is_imported(tmp_path, moment):
     """Ctrl-C in the first half second is told in one line, as later."""
     words = [sys.executable, "-c", "print(flush=True); from fa_cli.__main__ import main; main()"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    command = subprocess.Popen([*words, *LONG], cwd=tmp_path, **pipes)
+    command = subprocess.Popen([*words, *LONG], cwd=tmp_path, preexec_fn=hears_signals, **PIPES)
     command.stdout.readline()  # Python itself is there
     time.sleep(moment)
     command.send_signal(signal.SIGINT)
@@ -152,8 +152,8 @@ def test_a_sweep_on_cores_that_is_stopped(tmp_path, sent):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     words = ["-m", "rule=bp,fa,dfa", "seeds=1", "backend.compiled=false", "record.every=10000"]
     words += ["hydra/launcher=cores", "hydra.launcher.n_jobs=2", "steps=2000000"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    sweep = subprocess.Popen([FA_RUN, *words], cwd=tmp_path, start_new_session=True, **pipes)
+    own = {"start_new_session": True, "preexec_fn": hears_signals}
+    sweep = subprocess.Popen([FA_RUN, *words], cwd=tmp_path, **own, **PIPES)
     while len(list(tmp_path.rglob("config.yaml"))) < 2:
         time.sleep(0.01)
     workers = workers_of(sweep)

@@ -39,9 +39,10 @@ def rasters(view: View) -> Columns:
         if name.startswith("raster"):
             columns[name] = columns[name].astype(bool)
     pixels = view.xp.concatenate([probe.x[:, :SHOWN]] * (len(net.seeds) // len(probe.x)))
-    classes = chosen(net, net.depth) // net.dynamics.population
-    images = pixels.reshape(len(net.seeds), -1)
-    return columns | {"raster_images": images, "raster_classes": classes}
+    size, population = net.sizes[-1], net.dynamics.population
+    classes = np.stack([output_units(seed, size, population) // population for seed in net.seeds])
+    columns["raster_classes"] = net.backend.to_device(classes, np.int64)
+    return columns | {"raster_images": pixels.reshape(len(net.seeds), -1)}
 
 
 def shown(view: View, net: SpikingNetwork) -> Iterator[tuple[str, Array]]:
