@@ -40,15 +40,17 @@ def test_times_are_those_of_the_reference_results():
 @pytest.mark.slow
 @pytest.mark.skipif(not REFERENCE.is_dir(), reason="the reference results are not here")
 def test_the_same_command_finds_reference_results_finished():
-    """Their words mean today what they meant then, but for those of Fig. 4's first search.
+    """Their words mean today what they meant then; of a search, some trials of each rule.
 
-    Those were typed on top of an experiment whose schedule is another one now.
+    Those of Fig. 4's first search were typed on an experiment whose schedule is another one now.
     """
     other = {}
     with config.apart():
-        for typed in sorted(REFERENCE.rglob(".hydra/overrides.yaml")):
+        every = sorted(REFERENCE.rglob(".hydra/overrides.yaml"))
+        searched = [path for path in every if path.is_relative_to(REFERENCE / "search")]
+        for typed in [*(path for path in every if path not in searched), *searched[::5]]:
             run = typed.parents[1]
-            if run.parent == REFERENCE / "search" / "fig4_spiking":
+            if run.parent.name == "fig4_spiking" and typed in searched:
                 continue
             words = yaml.safe_load(typed.read_text())
             composed = config.compose(words)
