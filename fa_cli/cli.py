@@ -78,7 +78,7 @@ def train_here(cfg: DictConfig) -> float:
     typed = list(state.overrides.task)
     folder = Path(state.runtime.output_dir)
     tally.add(tally.BEGUN, str(folder), clusters.own_log())
-    if tally.is_stopping() or (cfg.get("fail_fast") and tally.has_failed()):
+    if tally.has(tally.STOPPING) or (cfg.get("fail_fast") and tally.has(tally.FAILED)):
         tally.add(tally.LEFT_OUT)
         return float("inf")
     outcome = experiment.run(cfg, folder, typed)

@@ -19,7 +19,7 @@ import threadpoolctl
 from omegaconf import DictConfig, OmegaConf
 
 from fa_cli import compiled, config, naming, tally
-from fa_cli.backend import BACKENDS, usable_cores
+from fa_cli.backend import BACKENDS, Backend, usable_cores
 from fa_cli.data import DATASETS, Data, Setting
 from fa_cli.errors import Stopped, UserError
 from fa_cli.models import MODELS
@@ -103,12 +103,9 @@ def run_in(
     """
     backend = BACKENDS[checked.backend.name](checked.dtype, **checked.backend.options)
     with backend.computing():
-        seeds = config.seeds_of(checked)
-        net = MODELS[checked.model.name].build(checked.model, backend, seeds)
-        data = open_data(checked, net)
-        phases = plan(checked, net, data)
+        net, data, phases = before_learning(checked, backend)
         stop, per_epoch = phases[-1].stop, data.steps_per_epoch
-        recorder = Recorder(checked, folder, same, seeds, stop, per_epoch, backend)
+        recorder = Recorder(checked, folder, same, net.seeds, stop, per_epoch, backend)
         fields = {"receptive_fields_before": receptive_fields(net, checked)}
         made_by = manifest(checked, net, data, phases)  # the code may be edited while it trains
         try:
@@ -124,6 +121,13 @@ def run_in(
     if signal := recorder.progress.interrupted:  # after the last checkpoint
         raise Stopped(f"stopped; {folder} is finished", signal)
     return summary, recorder.elapsed()
+
+
+def before_learning(checked: RunConfig, backend: Backend) -> tuple[Network, Data, list[Phase]]:
+    """A run's network, data and phases, within `backend.computing()`."""
+    net = MODELS[checked.model.name].build(checked.model, backend, config.seeds_of(checked))
+    data = open_data(checked, net)
+    return net, data, plan(checked, net, data)
 
 
 def open_data(checked: RunConfig, net: Network) -> Data:

@@ -9,7 +9,6 @@ from omegaconf import DictConfig
 from fa_cli import config, experiment, terminal
 from fa_cli.backend import BACKENDS
 from fa_cli.errors import UserError
-from fa_cli.models import MODELS
 from fa_cli.probes import METRICS
 from fa_cli.results.checkpoint import fill, read_checkpoint
 from fa_cli.results.files import results_in, write_text
@@ -56,10 +55,7 @@ def measured(folder: Path, metrics: list[str] | None, data_dir: str | None) -> p
     checked = config.check(as_now(values, metrics, data_dir))
     backend = BACKENDS[checked.backend.name](checked.dtype, **checked.backend.options)
     with backend.computing():
-        seeds = config.seeds_of(checked)
-        net = MODELS[checked.model.name].build(checked.model, backend, seeds)
-        data = experiment.open_data(checked, net)
-        phases = experiment.plan(checked, net, data)
+        net, data, phases = experiment.before_learning(checked, backend)
         stored = read_checkpoint(folder / "checkpoint.npz", Identity(values))
         step = int(stored["step"])
         index = next((k for k, phase in enumerate(phases) if step < phase.stop), len(phases) - 1)
@@ -68,7 +64,7 @@ def measured(folder: Path, metrics: list[str] | None, data_dir: str | None) -> p
             fill(state_of(net), stored, backend)
         except DAMAGE as error:
             raise damaged(folder, error) from None
-        rows = Rows(seeds)
+        rows = Rows(net.seeds)
         rows.ended = stored["ended"]
         rows.add(step, index, measure(checked, net, data, phases[index], step))
         return rows.table(data.steps_per_epoch, checked.batch_size)

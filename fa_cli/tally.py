@@ -106,16 +106,10 @@ def left() -> tuple[int, int, float] | None:
     return done, runs, (time.time() - since) / done * (runs - done)
 
 
-def has_failed() -> bool:
-    """Whether a run of this command has failed so far."""
+def has(outcome: str) -> bool:
+    """Whether a run of this command has ended so, or a signal has come to stop all, STOPPING."""
     path = os.environ.get(TALLY, "")
-    return bool(path) and any(ending.outcome == FAILED for ending in read(Path(path)))
-
-
-def is_stopping() -> bool:
-    """Whether a signal has come, so that runs that have not begun are left out."""
-    path = os.environ.get(TALLY, "")
-    return bool(path) and any(ending.outcome == STOPPING for ending in read(Path(path)))
+    return bool(path) and any(ending.outcome == outcome for ending in read(Path(path)))
 
 
 def lost(endings: Sequence[Ending]) -> list[Ending]:

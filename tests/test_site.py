@@ -81,7 +81,7 @@ def test_nothing_comes_from_elsewhere(site):
 @pytest.mark.parametrize("width", WIDTHS)
 def test_in_a_browser(site, address, width):
     """Every page: loaded whole, no sideways scrolling, no error of a script."""
-    pages = sorted(page.name for page in site.glob("*.html") if page.name != "404.html")
+    pages = [page.name for page in pages_of(site)]
     frames = [
         f'<iframe name="{page}" src="{page}" width={width} height=900></iframe>' for page in pages
     ]

@@ -74,9 +74,8 @@ def draw_phases(axes: Axes, results: Path) -> None:
     last = phases(run, "examples")[-1]
     fresh = curves(of_rule(results, "fig5_fresh", "fa"), "nse")
     draw_seeds(axes, fresh[fresh.index >= last.start], Look("the same, a fresh $B$", "0.6", "--"))
-    for rule, other in by_rule(find_runs(results, "fig5_phases")).items():
-        if rule == "bp":
-            draw_seeds(axes, curves(other, "nse"), looks(["bp"])["bp"])
+    if other := by_rule(find_runs(results, "fig5_phases")).get("bp"):
+        draw_seeds(axes, curves(other, "nse"), looks(["bp"])["bp"])
     for start, end, settings in phases(run, "examples"):
         frozen = tuple(sorted(settings.get("freeze") or ()))
         axes.axvline(start, color="0.5", linestyle=":", linewidth=1)

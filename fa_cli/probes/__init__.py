@@ -55,7 +55,7 @@ class View:
             total_squared = total_squared + (target**2).sum(axis=(1, 2), dtype=double)
             count += target.shape[1]
             if labels is not None:
-                wrong = wrong + (xp.argmax(y, axis=-1) != labels).sum(axis=1)
+                wrong = wrong + misread(xp, y, labels)
         return {
             "squared": squared,
             "variation": total_squared - (total**2).sum(axis=1) / count,
@@ -79,6 +79,11 @@ class View:
         """Those of `pairs` that are matrices, (W_l^T, B_l): layer l is dense."""
         dense = {l for l, layer in enumerate(self.net.layers) if isinstance(layer, Dense)}
         return {l: pair for l, pair in self.pairs.items() if l in dense}
+
+
+def misread(xp, y: Array, labels: Array) -> Array:
+    """How many of each seed's examples have another class than their largest output, (S,)."""
+    return (xp.argmax(y, axis=-1) != labels).sum(axis=1)
 
 
 def angle(xp, a: Array, b: Array) -> Array:

@@ -1,6 +1,6 @@
 """How well a network does on the held-out examples."""
 
-from fa_cli.probes import METRICS, Columns, View
+from fa_cli.probes import METRICS, Columns, View, misread
 from fa_cli.signals import Array
 
 
@@ -85,11 +85,11 @@ def train_error(view: View) -> Columns:
     Columns: `train_error`: percent, 0 to 100.
     """
     some = getattr(view.data, "trained", None)
-    if some is None or not view.performance["classes"]:
+    if some is None or view.data.probe.labels is None:
         return {}
     show, wrong, count = view.net.observer("trained"), 0, 0
     for batch in some():
         y = view.net.answer(show(batch).activations[-1])
-        wrong = wrong + (view.xp.argmax(y, axis=-1) != batch.labels).sum(axis=1)
+        wrong = wrong + misread(view.xp, y, batch.labels)
         count += len(batch.labels)
     return {"train_error": 100 * wrong / count}

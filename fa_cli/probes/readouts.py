@@ -1,7 +1,7 @@
 """Other ways to read a guess from neurons that spike. Paper, Methods, "A deep network that .."."""
 
 from fa_cli.models.spiking import EXTREME, SpikingNetwork
-from fa_cli.probes import METRICS, Columns, View
+from fa_cli.probes import METRICS, Columns, View, misread
 from fa_cli.signals import Array
 from fa_cli.units import logistic
 
@@ -18,10 +18,11 @@ def readouts(view: View) -> Columns:
     Columns: `test_error_sum`, `test_error_rate`: percent, 0 to 100.
     """
     net, xp = view.net, view.xp
-    if not isinstance(net, SpikingNetwork):
+    if not isinstance(net, SpikingNetwork) or view.data.probe.labels is None:
         return {}
     streams: SpikingNetwork | None = None
     wrong: dict[str, Array] = {}
+    count = 0
     for number, batch in enumerate(view.data.heldout()):
         streams = (streams or net.at_rest(batch.x.shape[1])).first(batch.x.shape[1])
         activity = {"sum": 0, "rate": 0}
@@ -30,7 +31,7 @@ def readouts(view: View) -> Columns:
             activity["sum"] += net.answer(signals.activations[-1])
             activity["rate"] += net.answer(logistic(xp, potential))
         for name, shown in activity.items():
-            missed = (xp.argmax(shown, axis=-1) != batch.labels).sum(axis=1)
-            wrong[name] = wrong.get(name, 0) + missed
-    error, count = f"{view.data.heldout_name}_error", view.performance["count"]
+            wrong[name] = wrong.get(name, 0) + misread(xp, shown, batch.labels)
+        count += batch.x.shape[1]
+    error = f"{view.data.heldout_name}_error"
     return {f"{error}_{name}": 100 * missed / count for name, missed in wrong.items()}
