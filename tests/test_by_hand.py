@@ -1,7 +1,7 @@
 """Data that a person must get: house numbers, speech, digits over photographs, in small files."""
 
 import json
-import resource
+import tracemalloc
 from types import SimpleNamespace
 
 import numpy as np
@@ -146,7 +146,8 @@ def test_a_large_file_is_read_once(tmp_path, monkeypatch):
     monkeypatch.setattr(svhn, "MD5", {**svhn.MD5})
     monkeypatch.setitem(COUNTS, "extra_32x32.mat", 20_000)
     svhn.MD5.update(write_svhn(tmp_path))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    tracemalloc.start()
     svhn.svhn(setting(tmp_path))
-    grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
-    assert grown < 1.5 * 20_000 * 3072
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 20_000 * 3072 < most < 1.75 * 20_000 * 3072

@@ -94,6 +94,16 @@ def test_a_bare_run(fa_run, tmp_path):
     assert results(tmp_path) == first
 
 
+def test_memory_is_that_of_the_process_alone():
+    """The peak that a manifest tells does not begin with what held the one that started it."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("only Linux tells it")
+    large = np.ones(50_000_000)  # 400 MB
+    code = "from fa_cli.results.recorder import peak_memory; print(peak_memory())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 20 < int(done.stdout) < large.nbytes >> 20
+
+
 def test_help_version_and_config(fa_run, tmp_path):
     """Each subcommand has its own help; `--cfg job` shows the config and trains nothing."""
     assert "fa-run -m rule=bp,fa" in succeed(fa_run("--help"))

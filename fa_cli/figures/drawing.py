@@ -75,6 +75,8 @@ def letter(axes: Axes, text: str) -> None:
 def legend(axes: Axes, most: int, **style: Any) -> None:
     """What the curves are: in the panel up to `most`, else under the figure, which grows for it."""
     handles, labels = axes.get_legend_handles_labels()
+    if not labels:
+        return
     if len(labels) <= most:
         axes.legend(**style)
         return
