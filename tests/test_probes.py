@@ -166,6 +166,19 @@ def test_norms(kind):
     np.testing.assert_allclose(found, np.sqrt((lengths**2).mean(axis=1)))
 
 
+def test_mean_slope_tells_saturation():
+    """1 for tanh units at rest and linear outputs; near 0 where weights are a thousand times."""
+    v = view(biases=False)
+    for w in v.net.weights:
+        w *= 0
+    still = measured("mean_slope", v)
+    assert set(still) == {"mean_slope_1", "mean_slope_2", "mean_slope_3"}
+    assert all((column == 1).all() for column in still.values())
+    loud = view()
+    loud.net.weights[0] *= 1000
+    assert (measured("mean_slope", loud)["mean_slope_1"] < 0.1).all()
+
+
 def test_traces_and_what_is_conserved():
     """tr(B W), tr(A^T B E) and |B W + W^T B^T - A A^T|. Supp. Notes 11 and 12."""
     v = view("fa", (5, 4, 3), biases=False)

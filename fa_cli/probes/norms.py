@@ -1,4 +1,4 @@
-"""Sizes of weights, feedback and signals; and for small networks the weights themselves."""
+"""Sizes of weights, feedback, signals and slopes; and for small networks the weights themselves."""
 
 from fa_cli.probes import METRICS, Columns, View, flat
 from fa_cli.signals import Array
@@ -22,6 +22,21 @@ def delta_norm(view: View) -> Columns:
     columns = {}
     for l, d in sorted(view.delta.items()):
         columns[f"delta_norm_{l}"] = view.xp.sqrt((d * d).sum(axis=-1).mean(axis=-1))
+    return columns
+
+
+@METRICS.register("mean_slope")
+def mean_slope(view: View) -> Columns:
+    """Mean of phi'(a_l) over the probe's examples and the units: near 0 they are saturated.
+
+    What a unit without slope is told changes nothing (paper, eq. (8): Psi_h).
+
+    Columns: `mean_slope_<l>` of each layer l: 0 to 1; of logistic units at most 1/4.
+    """
+    columns = {}
+    for l, h in enumerate(view.signals.activations[1:], start=1):
+        slope = view.signals.slopes[l] + 0 * h  # linear units have one number for all
+        columns[f"mean_slope_{l}"] = slope.mean(axis=(1, 2))
     return columns
 
 
