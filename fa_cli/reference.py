@@ -1,8 +1,8 @@
 """`fa-run keys` and `fa-run metrics`: what can be typed and what is measured, in words."""
 
 import inspect
-from collections.abc import Iterator, Sequence
-from types import NoneType, UnionType
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from omegaconf import MISSING, DictConfig
@@ -15,8 +15,9 @@ from fa_cli.layers import LAYERS
 from fa_cli.models import MODELS
 from fa_cli.options import Option, Words
 from fa_cli.probes import METRICS
+from fa_cli.results.reading import read_yaml
 from fa_cli.rules import RULES
-from fa_cli.schema import MANY, PhaseConfig, Range, RunConfig
+from fa_cli.schema import FOLDER, MANY, PhaseConfig, Range, RunConfig
 
 
 class Key(NamedTuple):
@@ -27,6 +28,16 @@ class Key(NamedTuple):
     default: str
     may_be: str
     words: str
+    others: Mapping[str, str] = {}  # group=choice -> its default, where its YAML file has another
+
+    @property
+    def defaults(self) -> str:
+        """The default, and those of the choices that have another."""
+        choices: dict[str, list[str]] = {}
+        for choice, value in self.others.items():
+            choices.setdefault(value, []).append(choice)
+        others = [f"{value} with {', '.join(which)}" for value, which in choices.items()]
+        return "; ".join(filter(None, [self.default, *others]))
 
 
 def tell_keys(cfg: DictConfig) -> None:
@@ -35,7 +46,7 @@ def tell_keys(cfg: DictConfig) -> None:
     known = all_keys()
     for key in beginning_with(known, list(cfg.names)):
         of = f" ({key.of})" if key.of else ""
-        default = f"default {key.default}" if key.default else ""
+        default = f"default {key.defaults}" if key.defaults else ""
         told = ", ".join(filter(None, (key.may_be, default)))
         terminal.out.print(f"{key.name}{of}: {told}" if told else f"{key.name}{of}")
         terminal.out.print(f"    {key.words}")
@@ -66,39 +77,61 @@ def beginning_with(keys: Sequence[Key], beginnings: Sequence[str]) -> list[Key]:
 
 def all_keys() -> list[Key]:
     """Those of all runs, of phases, and of what a run may be made of."""
-    found = [of_field(name, known) for name, known in config.keys_of(RunConfig).items()]
+    chosen = in_files()
+    fields = config.keys_of(RunConfig).items()
+    found = [of_field(name, known, chosen.get(name, {})) for name, known in fields]
     phases = config.keys_of(PhaseConfig, "phases[].")
     found += [of_field(name, known) for name, known in phases.items()]
     parts = (("model", MODELS), ("rule", RULES), ("dataset", DATASETS), ("model.layers[]", LAYERS))
     for group, registry in parts:
         for name, part in registry.items():
-            found += of_options(group, name, part.options)
+            found += of_options(group, name, part.options, chosen)
     for name, backend in BACKENDS.items():
-        found += of_options("backend", name, options.options_of(backend, given=1))
+        found += of_options("backend", name, options.options_of(backend, given=1), chosen)
     return found
 
 
-def of_field(name: str, known: Any) -> Key:
-    """A key of the schema."""
+def in_files() -> dict[str, dict[str, str]]:
+    """Dotted key -> group=choice -> its value in the YAML file of that choice."""
+    found: dict[str, dict[str, str]] = {}
+    for group in (*config.WITH_OPTIONS, "optimizer"):
+        for path in sorted((FOLDER / group).glob("*.yaml")):
+            node = read_yaml(path) or {}
+            for name, value in node.get(group, node).items():  # some begin at the top
+                if name != "name":
+                    choices = found.setdefault(f"{group}.{name}", {})
+                    choices[f"{group}={path.stem}"] = shown(value)
+    return found
+
+
+def of_field(name: str, known: Any, chosen: Mapping[str, str] = MappingProxyType({})) -> Key:
+    """A key of the schema; `chosen`: the values that YAML files give it."""
     listed = known.default_factory() if callable(known.default_factory) else known.default
     default = "" if listed == MISSING else shown(listed)
     choices, within = known.metadata.get("choices"), known.metadata.get("within")
     may_be = ", ".join(choices) if choices else in_range(known.type, within)
-    return Key(name, "", default, may_be, known.metadata.get("words", ""))
+    others = {choice: value for choice, value in chosen.items() if value != default}
+    return Key(name, "", default, may_be, known.metadata.get("words", ""), others)
 
 
-def of_options(group: str, name: str, known: dict[str, Option]) -> Iterator[Key]:
-    """The options of a rule, dataset, ..., under its name."""
+def of_options(
+    group: str, name: str, known: dict[str, Option], chosen: Mapping[str, Mapping[str, str]]
+) -> Iterator[Key]:
+    """The options of a rule, dataset, ..., under its name; the default is that of its YAML file."""
     for option, (kind, default) in known.items():
+        key, of = f"{group}.{option}", f"{group}={name}"
         told = "" if default is options.REQUIRED else shown(default)
-        yield Key(f"{group}.{option}", f"{group}={name}", told, kind_of(kind), known[option].words)
+        told = chosen.get(key, {}).get(of, told)
+        yield Key(key, of, told, kind_of(kind), known[option].words)
 
 
 def shown(value: Any) -> str:
     """A value as it is typed."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    return f"[{','.join(map(str, value))}]" if isinstance(value, list) else str(value)
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{name}: {shown(one)}' for name, one in value.items())}}}"
+    return f"[{','.join(map(shown, value))}]" if isinstance(value, list) else str(value)
 
 
 def in_range(kind: Any, within: Range | None) -> str:
@@ -135,7 +168,8 @@ def keys_page() -> str:
     lines = [
         "# Keys",
         "",
-        "`fa-run keys [PREFIX]` prints these; `tests/test_docs.py` makes this page.",
+        "`fa-run keys [PREFIX]` prints these; `tests/test_docs.py` makes this page. An",
+        "experiment sets values of its own: `fa-run experiment=NAME --cfg job` shows them.",
     ]
     group = None
     for key in sorted(all_keys(), key=lambda key: (bool(key.of), key.of, "." in key.name)):
@@ -149,7 +183,7 @@ def keys_page() -> str:
                 "| key | may be | default | what |",
                 "| --- " * 4 + "|",
             ]
-        cells = [f"`{key.name}`", key.may_be, f"`{key.default}`" if key.default else "", key.words]
+        cells = [f"`{key.name}`", key.may_be, key.defaults, key.words]
         lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     return "\n".join(lines) + "\n"
 

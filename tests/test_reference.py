@@ -49,6 +49,19 @@ def test_what_a_key_may_be(keys):
     assert known["resume"].default == "true" and known["data_dir"].default == "null"
 
 
+def test_defaults_of_yaml_files(keys):
+    """A key's default is what a person gets: where a choice's file has another, that is said."""
+    known = {(key.name, key.of): key for key in keys}
+    assert known["dataset.standardize", "dataset=mnist"].defaults == "unit"
+    assert known["rule.derivative", "rule=fa"].defaults == "local"
+    momentum = known["optimizer.momentum", ""]
+    assert momentum.defaults == "0.0; 0.9 with optimizer=momentum"
+    assert "logistic with model=logistic, model=spiking" in known["model.output", ""].defaults
+    with config.apart():
+        for choice, value in known["model.weight_scale", ""].others.items():
+            assert f"{config.compose([choice]).model.weight_scale}" == value
+
+
 @pytest.mark.parametrize("name", sorted(METRICS))
 def test_every_metric_says_what_it_is(name):
     """One line of what, and at the end its columns with their unit and range."""
