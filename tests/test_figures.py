@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from helpers import run_command, succeed, told
+from helpers import run_command, run_here, succeed, told
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.text import Text
@@ -102,7 +102,7 @@ def made(tmp_path_factory):
     def make(sweep):
         folder = tmp_path_factory.mktemp(sweep)
         for words in SWEEPS[sweep][0]:
-            succeed(run_command(folder, *words))
+            succeed(run_here(folder, *words))
         return folder / "outputs"
 
     return lambda figure: make(SWEEP_OF[figure])
@@ -182,7 +182,7 @@ def test_the_command_draws_the_figures_of_a_sweep(sweep, made):
     """Whole PNG files, and their names on the terminal."""
     names = SWEEPS[sweep][1]
     results = made(names[0])
-    said = succeed(run_command(results.parent, "plot", f"figure=[{','.join(names)}]"))
+    said = succeed(run_here(results.parent, "plot", f"figure=[{','.join(names)}]"))
     assert said.split() == [
         word for name in names for word in (name, f"outputs/figures/{name}.png")
     ]
@@ -654,8 +654,8 @@ def test_one_figure_that_fails_does_not_stop_the_others(made, tmp_path):
     assert said["fig2"].startswith("not drawn: ") and "rule=bp" in said["fig2"]
     assert "damaged" in said["fig2"] and "with rule=fa in outputs/fig5" in said["figS9"]
     assert said["figS8"] == "outputs/figures/figS8.png"
-    told(run_command(tmp_path, "plot", "figure=fig2"), "damaged", "resume=false")
-    told(run_command(tmp_path, "plot", "figure=fig5"), "rule=fa", "type `fa-run +sweep=fig5`")
+    told(run_here(tmp_path, "plot", "figure=fig2"), "damaged", "resume=false")
+    told(run_here(tmp_path, "plot", "figure=fig5"), "rule=fa", "type `fa-run +sweep=fig5`")
 
 
 @pytest.mark.parametrize(

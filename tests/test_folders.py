@@ -1,7 +1,7 @@
 """Nothing is written or deleted where it must not be."""
 
 import pytest
-from helpers import run_command, succeed, told
+from helpers import run_command, run_here, succeed, told
 
 from fa_cli.errors import UserError
 from fa_cli.results.files import folder_of
@@ -10,16 +10,16 @@ from fa_cli.results.files import folder_of
 @pytest.mark.parametrize(
     "words", [["outputs="], ["outputs=null"], ["-m", "outputs=", "steps=9,10"]]
 )
-def test_no_folder_is_no_folder(fa_run, tmp_path, words):
+def test_no_folder_is_no_folder(here, tmp_path, words):
     """A variable that is not set, as in outputs=$NOWHERE: nothing is written to the root."""
-    told(fa_run(*words, "seeds=1"), "expected a folder: type outputs=DIR")
+    told(here(*words, "seeds=1"), "expected a folder: type outputs=DIR")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("subcommand", ["plot", "report", "runs"])
-def test_nor_of_results(fa_run, subcommand):
+def test_nor_of_results(here, subcommand):
     """The same of what is read."""
-    told(fa_run(subcommand, "results="), "results=: expected a folder: type results=DIR")
+    told(here(subcommand, "results="), "results=: expected a folder: type results=DIR")
 
 
 def test_home(tmp_path):
@@ -30,9 +30,9 @@ def test_home(tmp_path):
     here = {"HOME": str(home), "FA_DATA_DIR": "~/images"}
     succeed(run_command(work, "outputs=~/mine", "steps=10", "seeds=1", **here))
     assert len(list(home.glob("mine/*/*/done"))) == 1 and not list(work.iterdir())
-    assert "done" in succeed(run_command(work, "runs", "results=~/mine", **here))
-    assert f"{home}/images/mnist" in succeed(run_command(work, "data", **here))
-    assert f"{home}/other/mnist" in succeed(run_command(work, "data", "data_dir=~/other", **here))
+    assert "done" in succeed(run_here(work, "runs", "results=~/mine", **here))
+    assert f"{home}/images/mnist" in succeed(run_here(work, "data", **here))
+    assert f"{home}/other/mnist" in succeed(run_here(work, "data", "data_dir=~/other", **here))
     assert not list(work.iterdir())
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from helpers import run_command, succeed
+from helpers import run_command, run_here, succeed
 
 from fa_cli.claims.criteria import CRITERIA, load_criteria
 from fa_cli.claims.report import COLUMNS, as_row, judge_claim, read_claims, write_report
@@ -171,8 +171,8 @@ def read_report(path: Path) -> pd.DataFrame:
 
 def test_the_command(tmp_path):
     """A real if small result: table, files, one claim told; status 0 although most is not run."""
-    succeed(run_command(tmp_path, "-m", "experiment=fig2", "rule=bp,fa"))
-    succeed(run_command(tmp_path, "plot"))
+    succeed(run_here(tmp_path, "-m", "experiment=fig2", "rule=bp,fa"))
+    succeed(run_here(tmp_path, "plot"))
     shown = succeed(run_command(tmp_path, "report"))
     assert "[/]" not in shown  # colours as such, and none where there is no terminal
     assert f"4 reproduced, 0 close, 0 not reproduced, {len(IDS) - 4} not run" in shown
@@ -184,5 +184,5 @@ def test_the_command(tmp_path):
     assert "fa-run +sweep=fig3d" in page and "NumPy" in page
     assert (outputs / "report.md").read_text().count("\n| ") == len(IDS) + 2  # heading and rule
 
-    told = succeed(run_command(tmp_path, "report", "claim=F2.6"))
+    told = succeed(run_here(tmp_path, "report", "claim=F2.6"))
     assert "n = 20" in told and "final mean > 5 degrees" in told and "fig2/rule=fa" in told

@@ -66,11 +66,11 @@ def test_status_and_differing_values(swept):
 
 def test_the_table_and_its_csv(swept):
     """One line a run on the terminal; for pandas a row for each run and seed."""
-    shown = succeed(run_command(swept, "runs"))
+    shown = succeed(run_here(swept, "runs"))
     assert (shown.count("failed"), shown.count("interrupted")) == (4, 1)
-    table = pd.read_csv(io.StringIO(succeed(run_command(swept, "runs", "--csv"))))
+    table = pd.read_csv(io.StringIO(succeed(run_here(swept, "runs", "--csv"))))
     assert len(table) == 4 * 2 + 4 + 1 and table["nse"].notna().sum() == 8
-    told(run_command(swept, "runs", "results=nowhere"), "results=nowhere: no such folder")
+    told(run_here(swept, "runs", "results=nowhere"), "results=nowhere: no such folder")
 
 
 def test_lines_of_a_sweep(swept):
@@ -98,7 +98,7 @@ def test_map_of_a_sweep(swept):
 def test_the_file_of_a_sweep(swept, x, name):
     """It is named after the keys; what the axes do not show does not differ here."""
     words = ["plot", "figure=sweep", f"x={x}", "y=nse", "hue=rule"]
-    shown = succeed(run_command(swept, *words))
+    shown = succeed(run_here(swept, *words))
     assert f"sweep_{name}_nse_rule.png" in shown and "the runs differ in" not in shown
     assert (swept / "outputs" / "figures" / f"sweep_{name}_nse_rule.png").exists()
 
@@ -115,7 +115,7 @@ def test_the_file_of_a_sweep(swept, x, name):
 )
 def test_mistakes(swept, words, what):
     """In one line."""
-    told(run_command(swept, "plot", "figure=sweep", *words), what)
+    told(run_here(swept, "plot", "figure=sweep", *words), what)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_all_curves_as_one_table(swept, tmp_path, kind):
     if kind == "parquet":
         pytest.importorskip("pyarrow")
     results, file = f"results={swept}/outputs", tmp_path / f"all.{kind}"
-    said = succeed(run_command(tmp_path, "export", results, f"format={kind}", f"file={file}"))
+    said = succeed(run_here(tmp_path, "export", results, f"format={kind}", f"file={file}"))
     table = pd.read_csv(file) if kind == "csv" else pd.read_parquet(file)
     assert f"{len(table)} rows of 4 runs" in said
     pd.testing.assert_frame_equal(table, fa_cli.load(swept / "outputs").metrics, check_dtype=False)

@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from helpers import run_command, succeed, told
+from helpers import run_here, succeed, told
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
@@ -186,7 +186,7 @@ def test_a_rule_from_outside_is_drawn(fa_run, tmp_path):
 def test_schematics_of_the_paper_need_no_results(tmp_path):
     """A plain `plot` of an empty folder draws them, and says of others what they need."""
     (tmp_path / "outputs").mkdir()
-    said = succeed(run_command(tmp_path, "plot"))
+    said = succeed(run_here(tmp_path, "plot"))
     names = {path.stem for path in (tmp_path / "outputs" / "figures").iterdir()}
     assert names == {"fig1", "fig5b", "figS1", "figS2", "figS3", "figS4"}
     assert "fig2  not drawn" in said
@@ -196,7 +196,7 @@ def test_schematics_of_the_paper_need_no_results(tmp_path):
     ("word", "remedy"),
     [("rule=nope", "choose from: bp"), ("depth=0", "from 1 to 9"), ("depth=two", "from 1 to 9")],
 )
-def test_mistakes(fa_run, tmp_path, word, remedy):
+def test_mistakes(here, tmp_path, word, remedy):
     """One line that says what to type instead."""
     (tmp_path / "outputs").mkdir()
-    told(fa_run("plot", "figure=schematic", word), word.split("=")[1], remedy)
+    told(here("plot", "figure=schematic", word), word.split("=")[1], remedy)

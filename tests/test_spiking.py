@@ -413,11 +413,11 @@ def test_interrupted_and_resumed(fa_run, tmp_path, rule):
         assert whole.read_bytes() == parts.read_bytes()
 
 
-def test_an_audit_can_be_rederived(fa_run, tmp_path):
+def test_an_audit_can_be_rederived(here, tmp_path):
     """record.audit=2: five time steps of ten streams, from what went in and the spikes' numbers."""
     eta, seed = 0.01, 3
     words = [f"seeds=[{seed}]", f"optimizer.learning_rate={eta}", "optimizer.weight_decay=0"]
-    succeed(fa_run(*TINY, *words, "record.audit=2"))
+    succeed(here(*TINY, *words, "record.audit=2"))
     (path,) = tmp_path.rglob("audit.npz")
     with np.load(path) as stored:
         audit = {name: array[0] for name, array in stored.items()}
@@ -452,9 +452,9 @@ def five_steps(audit, k, eta, rng, tau=0.9) -> dict[str, list]:
 
 
 @pytest.mark.parametrize("rule", WRITTEN_OUT)
-def test_every_rule_runs_on_it(fa_run, tmp_path, rule):
+def test_every_rule_runs_on_it(here, tmp_path, rule):
     """Metrics, rasters, and the modulatory signal wherever hidden layers have one."""
-    succeed(fa_run(*TINY, f"rule={rule}"))
+    succeed(here(*TINY, f"rule={rule}"))
     table = table_of(tmp_path)
     assert table["test_error"].between(0, 100).all() and table["step"].tolist() == [0, 10, 20]
     (path,) = tmp_path.rglob("arrays.npz")
@@ -464,27 +464,27 @@ def test_every_rule_runs_on_it(fa_run, tmp_path, rule):
         assert ("modulator_1" in arrays) == (rule != "shallow")
 
 
-def test_it_learns(fa_run, tmp_path):
+def test_it_learns(here, tmp_path):
     """Small images of digits are told apart much better than by chance after ten epochs."""
     words = (
         "model.sizes=[64,60,40,50] model.population=5 model.weight_scale=0.3 steps=1500 "
         "rule.feedback_scale=0.3 optimizer.learning_rate=0.02 record.every=1500 "
         "record.metrics=[test_error]"
     )
-    succeed(fa_run(*TINY, *words.split()))
+    succeed(here(*TINY, *words.split()))
     assert table_of(tmp_path)["test_error"].iloc[-1] < 40
 
 
-def test_the_figure_is_drawn(fa_run, tmp_path):
+def test_the_figure_is_drawn(here, tmp_path):
     """From a tiny run; without rasters the command that makes them is named."""
     for rule in ("fa", "bp"):
-        succeed(fa_run(*TINY, f"rule={rule}"))
-    succeed(fa_run("plot", "figure=fig4", "format=svg"))
+        succeed(here(*TINY, f"rule={rule}"))
+    succeed(here("plot", "figure=fig4", "format=svg"))
     text = (tmp_path / "outputs" / "figures" / "fig4.svg").read_text()
     assert text.count("<image") == 3
     for word, folder in (("record.metrics=[test_error]", "bare"), ("rule=shallow", "silent")):
-        succeed(fa_run(*TINY, word, f"outputs={folder}"))
-        done = fa_run("plot", "figure=fig4", f"results={folder}")
+        succeed(here(*TINY, word, f"outputs={folder}"))
+        done = here("plot", "figure=fig4", f"results={folder}")
         told(done, "type `fa-run experiment=fig4_spiking`")
 
 
@@ -498,20 +498,20 @@ def test_the_figure_of_a_seed_that_diverged(tmp_path):
     assert moments(run._replace(metrics=metrics[metrics["seed"] == 3])) == (0, 1, 2)
 
 
-def test_only_rasters_measured(fa_run, tmp_path):
+def test_only_rasters_measured(here, tmp_path):
     """A run without any column of numbers ends well; a target's values are no populations."""
     words = "record.metrics=[rasters,jacobian] dataset=linear_expected model.sizes=[10,8,6,20]"
-    succeed(fa_run(*TINY, *words.split()))
+    succeed(here(*TINY, *words.split()))
     (path,) = tmp_path.rglob("arrays.npz")
     with np.load(path) as arrays:
         assert "raster_1" in arrays and "jacobian" not in arrays
 
 
 @needs_mnist
-def test_fig4_starts_on_mnist(fa_run, tmp_path):
+def test_fig4_starts_on_mnist(here, tmp_path):
     """The paper's network takes a few steps on the real images."""
     words = "experiment=fig4_spiking steps=2 model.streams=10 record.metrics=[weight_norm]"
-    succeed(fa_run(*words.split()))
+    succeed(here(*words.split()))
     assert table_of(tmp_path)["examples"].tolist() == [0, 20]
 
 
@@ -537,6 +537,6 @@ def test_fig4_starts_on_mnist(fa_run, tmp_path):
         ("model.taux=1", "no key is called model.taux"),
     ],
 )
-def test_mistakes_are_told_in_one_line(fa_run, word, said):
+def test_mistakes_are_told_in_one_line(here, word, said):
     """What was wrong and what to type."""
-    told(fa_run(*TINY, word), said)
+    told(here(*TINY, word), said)
