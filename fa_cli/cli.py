@@ -22,6 +22,7 @@ from fa_cli.schema import FOLDER
 
 CONF = str(FOLDER)
 BLAS = "OPENBLAS_NUM_THREADS"  # threads of our own do better; each it starts may be one too many
+LAUNCHERS = ("joblib", "ray", "concurrent", "multiprocessing")  # packages that lose a process
 LEFT = 75  # status: a temporary failure, as sysexits.h has it
 
 
@@ -158,19 +159,21 @@ def tell_outcomes(path: Path) -> list[str]:
 def a_person_caused(error: Exception) -> bool:
     """Whether an error is told in one line; any other is a mistake in the code."""
     known = isinstance(error, errors.TOLD)
-    told = (clusters.complains, lost_a_run, hydra_messages.of_hydra)
+    told = (clusters.complains, workers.refuses, lost_a_run, hydra_messages.of_hydra)
     return known or any(of(error) for of in told)
 
 
 def lost_a_run(error: BaseException) -> bool:
     """Whether a launcher says that a process ended without a word, as one that was killed does."""
-    return type(error).__module__.split(".")[0] in ("joblib", "ray", "concurrent")
+    return type(error).__module__.split(".")[0] in LAUNCHERS
 
 
 def in_one_line(error: BaseException) -> BaseException | str:
     """What is told of an error."""
     if clusters.complains(error):
         return clusters.in_one_line(error)
+    if workers.refuses(error):
+        return f"hydra/launcher=cores cannot begin ({error}): {workers.ANOTHER}"
     if lost_a_run(error):
         return f"a run was lost ({type(error).__name__}): {clusters.AGAIN}"
     return hydra_messages.in_one_line(error) if hydra_messages.of_hydra(error) else error
@@ -202,7 +205,7 @@ def command(words: list[str]) -> None:
     parser.error = raise_usage  # type: ignore[method-assign]  # of this parser alone
     parser.parse_args(words)
     if clusters.elsewhere(words):
-        clusters.prepare()
+        clusters.prepare(words)
     sys.argv[1:] = words
     if app is train and clusters.on_cores(words):
         workers.outlive(app)

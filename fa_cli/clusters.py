@@ -1,7 +1,7 @@
 """What a cluster does not do or does not say by itself: SLURM, by way of submitit.
 
-Jobs that are refused or lost are told in one line, and where SLURM keeps no accounts the queue is
-asked which jobs are over.
+Jobs that are sent, refused or lost are told in one line each, a sweep that waits in the queue
+already is not sent again, and where SLURM keeps no accounts the queue is asked which jobs are over.
 """
 
 import os
@@ -10,8 +10,11 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from fa_cli.terminal import shown
+from fa_cli.errors import UserError
+from fa_cli.naming import digest
+from fa_cli.terminal import out, shown
 
 NO_SLURM = 'Could not detect "srun"'
 NO_KEY = "Unknown argument '(.+?)' for executor"
@@ -25,6 +28,7 @@ REMEDIES = [  # a pattern in SLURM's words, and what to type
     ("partition", "type hydra.launcher.partition=NAME; `sinfo` lists the names"),
     ("time limit", "type hydra.launcher.timeout_min=MINUTES; `sinfo` lists the limits"),
     ("[Mm]emory", "type hydra.launcher.mem_gb=N; `sinfo -o '%P %m'` lists the MB of each node"),
+    ("controller", "`scontrol ping` says whether it answers again: then type the same command"),
     ("processors|CPU", "type hydra.launcher.cpus_per_task=1 or another number"),
 ]
 AGAIN = "type the same command again to go on"
@@ -44,14 +48,71 @@ def on_cores(words: Iterable[str]) -> bool:
     return any(word in ("hydra/launcher=cores", "hydra/launcher=joblib") for word in words)
 
 
-def prepare() -> None:
-    """Before jobs go to SLURM: its complaints are told once, and lost jobs are noticed."""
+def prepare(words: Sequence[str]) -> None:
+    """Before the jobs of a command go to SLURM: submitit says, and does, what it would not."""
     with suppress(ImportError):
         from submitit.core import utils
 
         utils.print = lambda *words, **options: None  # of a complaint that it raises as well
+        tell_of_jobs(name_of(words))
         if not keeps_accounts():
             ask_the_queue()
+
+
+def name_of(words: Sequence[str]) -> str:
+    """The comment that the jobs of a command have in SLURM, whatever its launcher is told."""
+    own = sorted(word for word in words if not re.match("[+~]*hydra[./]launcher", word))
+    return f"fa-run:{digest(' '.join([str(Path.cwd()), *own]))}"
+
+
+def tell_of_jobs(sweep: str) -> None:
+    """Let submitit say which jobs it has sent, once it is sure that none of `sweep` are waiting.
+
+    That is their comment in SLURM, unless a person has given another. Raises UserError where there
+    are some, and for a time limit that leaves no time.
+    """
+    import submitit
+
+    class Telling(submitit.AutoExecutor):
+        sent = False  # by this process, which sends an array when the one before is over
+
+        def update_parameters(self, **given: Any) -> None:
+            limit, delay = given.get("timeout_min"), given.get("slurm_signal_delay_s")
+            if limit and delay and 60 * limit <= delay:
+                raise UserError(
+                    f"hydra.launcher.timeout_min={limit}: jobs are told to stop "
+                    f"signal_delay_s={delay} before the end, which would be at once: type "
+                    f"hydra.launcher.timeout_min={delay // 60 + 1} or more"
+                )
+            if self.cluster == "slurm" and not given.get("slurm_comment"):
+                given["slurm_comment"] = sweep
+            super().update_parameters(**given)
+
+        def map_array(self, *lists: Any) -> list:
+            if self.cluster != "slurm":
+                return super().map_array(*lists)
+            if not Telling.sent and (waiting := in_the_queue(sweep)):
+                raise UserError(
+                    f"the jobs of this sweep are in SLURM's queue already, as {waiting}: wait for "
+                    f"them (`squeue --me` lists them), or type `scancel {waiting}`"
+                )
+            jobs = super().map_array(*lists)
+            Telling.sent = True
+            array = jobs[0].job_id.split("_")[0]
+            logs = shown(Path(self.folder).absolute().parent / f"{array}_*")
+            out.print(f"{len(jobs)} jobs are in SLURM's queue as {array}; their logs: {logs}/")
+            return jobs
+
+    submitit.AutoExecutor = Telling
+
+
+def in_the_queue(comment: str) -> str:
+    """The numbers of a person's jobs, arrays as one, that have a comment."""
+    words = ["squeue", "--me", "--noheader", "--format=%F %k"]
+    with suppress(OSError):
+        listed = subprocess.run(words, capture_output=True, text=True).stdout.splitlines()
+        return " ".join(sorted({line.split()[0] for line in listed if line.endswith(comment)}))
+    return ""
 
 
 def keeps_accounts() -> bool:

@@ -2,7 +2,7 @@
 
 import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import yaml
 from hydra.errors import HydraException, OverrideParseException
@@ -29,8 +29,21 @@ def not_found(text: str, group: str, name: str) -> str:
         group, name = name[:-1], ""
     if name in EXTRAS:
         return f"{group}={name} needs a plugin: type `pip install 'fa-run[{EXTRAS[name]}]'`"
+    if name in registered(group):
+        return (
+            f"{group}={name} has a function and no YAML file: write MINE/{group}/{name}.yaml, "
+            f"with the line `name: {name}` and its options, and type --config-dir MINE"
+        )
     options = re.findall(r"^\t(\w+)$", text, re.MULTILINE)
     return f"no {group} is called {name!r}: {suggest(name, options)}"
+
+
+def registered(group: str) -> Collection[str]:
+    """The parts that a person can add to a group."""
+    from fa_cli.data import DATASETS
+    from fa_cli.rules import RULES
+
+    return {"rule": RULES, "dataset": DATASETS}.get(group, ())
 
 
 def no_plugin(text: str, name: str) -> str:
@@ -133,6 +146,8 @@ def in_one_line(error: BaseException) -> str:
         return f"the study cannot be used ({first}): type another outputs=DIR or hydra.sweeper.KEY"
     if isinstance(error, yaml.MarkedYAMLError) and (mark := error.problem_mark):
         return f"{mark.name}, line {mark.line + 1}, is not YAML: {error.problem}"
+    if isinstance(error.__cause__, OmegaConfBaseException) and "merging override" in text:
+        return of_a_value(error.__cause__)
     if isinstance(error, OverrideParseException):
         return (
             f"cannot read {error.override!r}: expected key=value, "

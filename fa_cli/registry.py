@@ -15,11 +15,14 @@ from fa_cli.errors import UserError, suggest
 
 
 class Registry(dict):
-    """A dict of named parts (rules, datasets, probes, figures), filled by a decorator."""
+    """A dict of named parts (rules, datasets, probes, figures), filled by a decorator.
 
-    def __init__(self, kind: str):
+    `outside`: the environment variable that names a person's own files of them, if there is one.
+    """
+
+    def __init__(self, kind: str, outside: str = ""):
         super().__init__()
-        self.kind = kind
+        self.kind, self.outside = kind, outside
         self.origins: dict[str, Path] = {}
 
     def register(self, name: str) -> Callable:
@@ -50,7 +53,10 @@ class Registry(dict):
     def find(self, name: Any) -> Any:
         """The part called `name`; raises UserError with the known names."""
         if not isinstance(name, str) or name not in self:
-            raise UserError(f"no {self.kind} is called {name!r}: {suggest(str(name), self)}")
+            known = suggest(str(name), self)
+            if self.outside:
+                known += f"; one of your own is in a file that {self.outside} names"
+            raise UserError(f"no {self.kind} is called {name!r}: {known}")
         return self[name]
 
 
@@ -60,12 +66,13 @@ def import_all(package: ModuleType) -> None:
         importlib.import_module(f"{package.__name__}.{module.name}")
 
 
-def import_outside(variable: str, group: str) -> None:
+def import_outside(registry: Registry, group: str) -> None:
     """Import the parts of other packages, by entry points of a group, and of a person's own files.
 
-    The environment variable lists module names or paths of .py files, separated as in PATH. Raises
-    UserError for one that cannot be imported.
+    The registry's environment variable lists module names or paths of .py files, separated as in
+    PATH. Raises UserError for one that cannot be imported.
     """
+    variable = registry.outside
     for point in entry_points(group=group):
         point.load()
     for source in filter(None, os.environ.get(variable, "").split(os.pathsep)):

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,10 @@ from fa_cli.errors import Stopped
 from fa_cli.results.files import is_gone, this_process
 from fa_cli.terminal import STOPPING
 
+ANOTHER = (
+    "type another hydra.launcher.KEY=VALUE; "
+    "`fa-run hydra/launcher=cores --cfg hydra -p hydra.launcher` lists them"
+)
 RESTARTS = 3  # of a sweep whose workers are killed again and again
 GRACE = 2.0  # seconds within which a second signal is the first: `timeout` sends two
 
@@ -65,6 +70,12 @@ def checkpoints_first() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def refuses(error: BaseException) -> bool:
+    """Whether joblib does not take what its launcher was told."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return isinstance(error, ValueError | TypeError) and "joblib" in Path(frames[-1].filename).parts
 
 
 def training() -> list[str]:

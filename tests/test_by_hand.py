@@ -125,6 +125,10 @@ def test_ready_vectors(tmp_path):
     np.savez(tmp_path / "timit" / "vectors.npz", **arrays)
     words = ["experiment=note7", *RUNS["note7"], *SMALL, f"data_dir={tmp_path}"]
     succeed(run_here(tmp_path, *words))
+    arrays["train"][5, 2] = np.nan
+    np.savez(tmp_path / "timit" / "vectors.npz", **arrays)
+    line = "train examples that are not finite, the first at [5, 2]"
+    told(run_here(tmp_path, *words, "resume=false"), line)
     del arrays["test"]
     np.savez(tmp_path / "timit" / "vectors.npz", **arrays)
     told(run_here(tmp_path, *words, "resume=false"), "vectors.npz has no test: expected train")

@@ -45,6 +45,8 @@ def test_the_same_files_on_slurm(tmp_path, serial, slurm):
     """The 6 runs as a job array of a real SLURM."""
     said = succeed(run_command(tmp_path, *SWEEP, "hydra/launcher=slurm", **slurm))
     assert "6 runs: 6 trained" in said and results(tmp_path) == serial
+    sent = re.match(r"6 jobs are in SLURM's queue as (\d+); their logs: (.*)/\n", said)
+    assert sent and len(list(tmp_path.glob(f"{sent[2]}/*_log.out"))) == 6
 
 
 @pytest.mark.parametrize(
@@ -70,6 +72,29 @@ def test_more_runs_than_a_job_array_takes(tmp_path, slurm):
     told(run_command(tmp_path, *words, **slurm), "Invalid job array specification", remedy)
     done = run_command(tmp_path, *words, "hydra.sweeper.max_batch_size=4", **slurm)
     assert "8 runs: 8 trained" in succeed(done)
+
+
+def test_a_sweep_that_waits_in_the_queue(tmp_path, slurm):
+    """It is not sent again, whatever the launcher is told; another one is."""
+    words = ["-m", "rule=bp,fa", "steps=20", "seeds=1", "hydra/launcher=slurm"]
+    later = "+hydra.launcher.additional_parameters.begin=now+1hour"
+    sweep = start_command(tmp_path, *words, later, **slurm)
+    assert "2 jobs are in SLURM's queue as" in (sweep.stdout.readline() if sweep.stdout else "")
+    told(run_command(tmp_path, *words, **slurm), "in SLURM's queue already", "type `scancel ")
+    assert "2 runs: 2 trained" in succeed(run_command(tmp_path, *words, "seeds=2", **slurm))
+    subprocess.run(["scancel", "--me"], check=True, env={**os.environ, **slurm})
+    sweep.send_signal(signal.SIGINT)
+    sweep.communicate(timeout=60)
+
+
+def test_a_time_limit_that_leaves_no_time(tmp_path):
+    """One minute, two of which are for the checkpoint: told before anything is sent."""
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    (tmp_path / "srun").write_text("#!/bin/sh\n")
+    (tmp_path / "srun").chmod(0o755)
+    words = ["-m", "rule=bp,fa", "hydra/launcher=slurm", "hydra.launcher.timeout_min=1"]
+    done = run_command(tmp_path, *words, PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    told(done, "timeout_min=1: ", "type hydra.launcher.timeout_min=3 or more")
 
 
 def test_a_key_that_slurm_does_not_take(tmp_path, slurm):
@@ -125,6 +150,30 @@ def test_a_job_that_is_lost_before_it_began():
     text = "Job 3_1 (task: 0) with path /gone/3_1_0_result.pkl\nhas not produced any output"
     told = clusters.in_one_line(RuntimeError(f"{text} (state: CANCELLED)"))
     assert "job 3_1 was lost (CANCELLED), without a log;" in told
+
+
+def test_a_cluster_that_does_not_answer():
+    """There is nothing to type differently."""
+    said = "sbatch: error: Batch job submission failed: Unable to contact slurm controller (..)"
+    assert clusters.refusal([said]).endswith("then type the same command")
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("n_jobs=0", "cannot begin (n_jobs == 0"),
+        ("batch_size=0", "cannot begin (batch_size must be"),
+        ("n_jobs=all", "hydra.launcher.n_jobs=all: expected a whole number"),
+        ("timeout=0.000001", "a run was lost (TimeoutError)"),
+    ],
+)
+def test_what_joblib_does_not_take(tmp_path, typed, words):
+    """One line."""
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    sweep = ["-m", "seeds=1,2", "steps=20", "hydra/launcher=cores"]
+    done = run_here(tmp_path, *sweep, f"hydra.launcher.{typed}")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert words in done.stderr.splitlines()[0]
 
 
 def test_failures_are_told_by_whoever_they_befell(tmp_path):

@@ -90,6 +90,25 @@ def test_images_that_are_none(tmp_path, case):
     told(run_command(tmp_path, *words, FA_DATASETS="own.py"), line)
 
 
+def test_a_few_examples_that_are_no_numbers(tmp_path):
+    """They are looked at as well: training would only say that it diverged."""
+    code = ENDLESS.replace("import Endless,", "import Fixed,")
+    code = code[: code.index("    def draw")]
+    code += "    return Fixed(setting, np.full((1, 2, 4), np.nan), np.ones((1, 2, 1)))\n"
+    own(tmp_path, "dataset", f"import numpy as np\n{code}")
+    words = ["--config-dir", "mine", "dataset=own", "model.sizes=[4,5,1]", "steps=9"]
+    done = run_command(tmp_path, *words, "batch_size=2", FA_DATASETS="own.py")
+    told(done, "inputs that are not finite, the first at [0, 0, 0]")
+
+
+def test_half_known(tmp_path):
+    """A function without its YAML file, a YAML file without its function."""
+    own(tmp_path, "rule", RULE.replace("{}", "{net.depth: signals.error}"))
+    bare = run_command(tmp_path, "rule=own", "steps=9", FA_RULES="own.py")
+    told(bare, "rule=own has a function and no YAML file", "`name: own`", "--config-dir MINE")
+    told(run_here(tmp_path, "--config-dir", "mine", "rule=own"), "in a file that FA_RULES names")
+
+
 @pytest.mark.parametrize("case", DRAWN)
 def test_examples_that_do_not_fit(tmp_path, case):
     """What is drawn is looked at before training begins."""

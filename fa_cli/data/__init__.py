@@ -6,7 +6,7 @@ There are three: `Endless` synthetic examples, `Fixed` ones that are all shown a
 
 import hashlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -18,7 +18,7 @@ from fa_cli.randomness import BLOCK, Blocks, generator
 from fa_cli.registry import Registry, import_all, import_outside
 from fa_cli.signals import ALL, Array
 
-DATASETS = Registry("dataset")
+DATASETS = Registry("dataset", outside="FA_DATASETS")
 PIECE = 1000  # held-out examples evaluated at once
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]  # of examples (count, features)
 
@@ -100,7 +100,7 @@ def load_datasets() -> None:
     Raises UserError for one that cannot be imported.
     """
     import_all(sys.modules[__name__])
-    import_outside("FA_DATASETS", "fa_run.datasets")
+    import_outside(DATASETS, "fa_run.datasets")
 
 
 # ---- synthetic examples --------------------------------------------------------------------------
@@ -167,6 +167,7 @@ class Fixed:
                 f"batch_size={setting.batch_size}: this task shows all its examples at once: "
                 f"type batch_size={x.shape[1]}"
             )
+        check_numbers({"inputs": x, "targets": target})
         self.probe = Batch(*map(setting.backend.to_device, (x, target)))
         self.xp = setting.backend.xp
         self.checksums: dict[str, str] = {}
@@ -236,6 +237,7 @@ class Labelled:
         change: Change | None = None,
         classes: bool = True,
     ):
+        check_numbers({"train examples": files.train, "test examples": files.test})
         kept = files.split(validation)
         self.setting, self.backend = setting, setting.backend
         self.numbers, self.target, self.change, self.classes = numbers, target, change, classes
@@ -320,6 +322,18 @@ class Labelled:
         """Examples as a network is shown them, shared by all seeds."""
         x = self.numbers(stored)
         return Batch(x[None], self.target(x, labels)[None], labels if self.classes else None)
+
+
+def check_numbers(arrays: Mapping[str, np.ndarray]) -> None:
+    """Raise UserError for numbers that nothing can be learned from: a run would only diverge."""
+    for name, array in arrays.items():
+        whole = np.issubdtype(array.dtype, np.integer)
+        if not whole and not np.isfinite(array).all():
+            first = np.argwhere(~np.isfinite(array))[0]
+            place = ", ".join(map(str, first))
+            raise UserError(
+                f"this dataset has {name} that are not finite, the first at [{place}]: mend it"
+            )
 
 
 def sha256(array: np.ndarray) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 else:
     Network = Any  # who reads results needs no networks to know what rules there are
 
-RULES = Registry("rule")
+RULES = Registry("rule", outside="FA_RULES")
 Shapes = dict[int, tuple[int, int]]  # of B_l of one seed, by the hidden layer l that it feeds
 
 
@@ -126,4 +126,4 @@ def load_rules() -> None:
     Raises UserError for one that cannot be imported.
     """
     import_all(sys.modules[__name__])
-    import_outside("FA_RULES", "fa_run.rules")
+    import_outside(RULES, "fa_run.rules")
