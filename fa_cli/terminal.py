@@ -82,13 +82,14 @@ def outlive_readers() -> None:
 
 
 class Progress:
-    """Steps of a run, shown as they pass.
+    """Steps of a run, shown as they pass: a bar on a terminal, in a notebook a line that changes.
 
     A signal to stop is kept in `interrupted`, so that the stretch in hand can finish.
     """
 
     def __init__(self, total: int):
         self.total, self.logged, self.shown = total, time.monotonic(), 0.0
+        self.text = "training"
         self.interrupted: signal.Signals | None = None
         columns = (
             progress.TextColumn("{task.description}"),
@@ -122,6 +123,8 @@ class Progress:
         for number, handler in self.before.items():
             signal.signal(number, handler)
         self.bar.stop()
+        if err.is_jupyter:
+            print()
         listener = self.before.get(self.interrupted)
         own = listener in (None, signal.default_int_handler) or not callable(listener)
         if isinstance(error, Stopped) and not own:
@@ -136,15 +139,18 @@ class Progress:
         if time.monotonic() - self.shown > 0.1 or step == self.total:
             self.shown = time.monotonic()
             self.bar.update(self.task, completed=step)
+            if err.is_jupyter:
+                print(f"\rstep {step} of {self.total}  {self.text:<40}", end="")
 
     def tell(self, step: int, metrics: "Mapping[str, np.ndarray]") -> None:
         """Show what was just measured."""
         name = headline(metrics)
-        text = f"{name} {metrics[name].mean():.4g}" if name else "training"
-        self.bar.update(self.task, description=text)
-        if not err.is_terminal and time.monotonic() - self.logged > LOG_SECONDS:
+        self.text = f"{name} {metrics[name].mean():.4g}" if name else "training"
+        self.bar.update(self.task, description=self.text)
+        in_log = not (err.is_terminal or err.is_jupyter)
+        if in_log and time.monotonic() - self.logged > LOG_SECONDS:
             self.logged = time.monotonic()
-            out.print(f"step {step} of {self.total}  {text}")
+            out.print(f"step {step} of {self.total}  {self.text}")
 
 
 def show_left(done: int, runs: int, seconds: float) -> None:

@@ -1,5 +1,6 @@
 """From Python: `fa_cli.load` and `fa_cli.run`, and that neither leaves anything behind."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -13,8 +14,10 @@ from helpers import run_command, succeed
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
+from rich.console import Console
 
 import fa_cli
+from fa_cli import terminal
 
 DEBUG = ("experiment=debug", "steps=10", "record.every=5")
 READERS = (
@@ -57,6 +60,15 @@ def test_a_run_is_the_commands_run(here):
     pd.testing.assert_frame_equal(again.metrics, results.metrics)
 
 
+def test_a_notebook_sees_how_far_a_run_is(here, monkeypatch, capsys):
+    """One line that changes, where there is no terminal for a bar; elsewhere nothing."""
+    fa_cli.run(*DEBUG)
+    assert "step" not in capsys.readouterr().out
+    monkeypatch.setattr(terminal, "err", Console(stderr=True, force_jupyter=True))
+    fa_cli.run(*DEBUG, "resume=false")
+    assert re.search(r"\rstep 10 of 10  test_error \S+ *\n$", capsys.readouterr().out)
+
+
 def test_runs_are_loaded_together(here):
     """Of one run, an experiment or all, with the keys that differ as columns."""
     for rule in ("bp", "fa"):
@@ -66,7 +78,7 @@ def test_runs_are_loaded_together(here):
     assert found.metrics.groupby("rule")["step"].max().tolist() == [10, 10]
     loss = found.summary.query("metric == 'loss'").set_index("rule")["mean"]
     assert (loss > 0).all() and found.runs[0].config["rule"]["name"] == "bp"
-    with pytest.raises(fa_cli.UserError, match="no finished run"):
+    with pytest.raises(fa_cli.UserError, match="no finished run in nowhere"):
         fa_cli.load("nowhere")
 
 

@@ -47,6 +47,14 @@ def test_summary_is_of_the_last_row_of_each_seed():
     assert early["n"] == 0 and np.isnan(early["mean"])
 
 
+@pytest.mark.filterwarnings("error")
+def test_summary_of_what_has_outgrown_all_numbers():
+    """No s.d., and no library's warning on the terminal."""
+    table = pd.DataFrame({"seed": [0, 1], "step": 1, "epoch": 0.0, "examples": 0, "phase": 0})
+    (loss,) = summarise(table.assign(loss=[np.inf, 1.0])).to_dict("records")
+    assert loss["mean"] == np.inf and np.isnan(loss["sd"])
+
+
 def test_a_write_that_fails_leaves_the_old_file(tmp_path):
     """The old content survives and no temporary file stays."""
     path = tmp_path / "file"

@@ -94,6 +94,18 @@ def test_map_of_a_sweep(swept):
     assert [label.get_text() for label in axes.get_xticklabels()] == ["0.1", "0.5"]
 
 
+def test_words_are_not_joined_by_lines(swept):
+    """Between bp and fa there is nothing: points with one s.d., a group's beside another's."""
+    (axes,) = draw(swept / "outputs", x="rule", y="nse", hue=SCALE).axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["bp", "fa"]
+    assert len(axes.containers) == 2
+    for bars in axes.containers:
+        points = bars.lines[0]
+        assert points.get_linestyle() == "None" and points.get_marker() == "o"
+    first, second = (bars.lines[0].get_xdata() for bars in axes.containers)
+    assert (first < second).all() and np.abs(first - [0, 1]).max() < 0.5
+
+
 @pytest.mark.parametrize(("x", "name"), [(SCALE, SCALE), (f"[{SCALE},rule]", f"{SCALE}_rule")])
 def test_the_file_of_a_sweep(swept, x, name):
     """It is named after the keys; what the axes do not show does not differ here."""

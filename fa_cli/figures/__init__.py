@@ -78,10 +78,10 @@ def plot(cfg: DictConfig) -> None:
     """
     import_all(sys.modules[__name__])
     load_rules()
-    names = check(cfg)
+    names, results = check(cfg), results_in(cfg.results)
     for name in names or without_options():
         try:
-            said = str(draw(name, cfg))
+            said = str(draw(name, results, cfg))
         except UserError as error:
             if names:
                 raise
@@ -105,16 +105,14 @@ def check(cfg: DictConfig) -> list[str]:
     for name in names:
         if name not in FIGURES:
             raise UserError(f"no figure is called {name!r}: {suggest(str(name), FIGURES)}")
-    results_in(cfg.results)
     return names
 
 
-def draw(name: str, cfg: DictConfig) -> Path:
+def draw(name: str, results: Path, cfg: DictConfig) -> Path:
     """Draw a figure and write it; returns the file. Raises UserError where it cannot be drawn."""
     known = {"rule": cfg.rule.name, "depth": cfg.depth, "x": cfg.x, "y": cfg.y, "hue": cfg.hue}
     wanted = list(inspect.signature(FIGURES[name]).parameters)[1:]
     options = {key: known[key] for key in wanted}
-    results = results_in(cfg.results)
     path = results / "figures" / f"{file_name(name, options)}.{cfg.format}"
     with matplotlib.rc_context(STYLE):
         save(FIGURES[name](results, **options), path)

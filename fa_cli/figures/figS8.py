@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from matplotlib.colors import LinearSegmentedColormap, to_hex
+from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from fa_cli.figures import figure
@@ -12,7 +12,6 @@ from fa_cli.figures.found import find_runs, setting, short
 from fa_cli.results.reading import load_runs, order
 
 MOMENTUM = "optimizer.momentum"
-GREENS = ("#a6d8a6", "#2ca02c", "#0b5a0b")  # of feedback alignment: from light to dark
 
 
 @figure("figS8", "fa-run +sweep=figS8")
@@ -29,7 +28,7 @@ def figs8(results: Path) -> Figure:
         for k, run in enumerate(own):
             text = rf"$\alpha$ = {short(setting(run, MOMENTUM))}"
             label = text if len(shown) == 1 else f"{look.label}, {text}"
-            shade = shades(rule, look.colour, len(own))[k]
+            shade = shades(look.colour, len(own))[k]
             log_band(axes, run, Look(label, shade, LINES[k % len(LINES)]))
     for run in load_runs(results / "figS8_rate"):
         log_band(axes, run, Look(r"$\alpha$ = 0, 2 $\eta$", "0.5", ":"))
@@ -39,8 +38,8 @@ def figs8(results: Path) -> Figure:
     return drawing
 
 
-def shades(rule: str, colour: str, count: int) -> list[str]:
-    """Colours of a rule's runs, light to dark."""
-    ends = GREENS if rule == "fa" else ("0.8", colour)
-    colours = LinearSegmentedColormap.from_list("", ends)
+def shades(colour: str, count: int) -> list[str]:
+    """Colours of a rule's runs, from light to dark around its own."""
+    own = np.array(to_rgb(colour))
+    colours = LinearSegmentedColormap.from_list("", [own / 2 + 1 / 2, own, own / 2])
     return [to_hex(shade) for shade in colours(np.linspace(0, 1, count))]

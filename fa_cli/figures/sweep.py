@@ -1,6 +1,6 @@
 """Any sweep: a final metric against one config key, as lines, or against two, as a heat map."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from fa_cli.figures.drawing import LINES, Look, looks, panels
 from fa_cli.results.reading import order
 from fa_cli.results.runs import Runs, collect
 
+BESIDE = 0.12  # between the points of two groups, in steps of the axis
 DECADES = 20  # an axis whose largest value is so many times the smallest is logarithmic
 
 
@@ -96,27 +97,41 @@ def grouped(table: pd.DataFrame, hue: str | None) -> list[Group]:
 
 
 def lines(axes: Axes, groups: list[Group], x: str, y: str) -> None:
-    """Mean over seeds and one s.d., a line for each group."""
+    """Mean over seeds and one s.d., for each group: along numbers a line, at words points."""
     values = sorted(set(pd.concat([group.rows[x] for group in groups])), key=order)
-    numeric = all(isinstance(value, int | float) for value in values)
-    places = {value: value if numeric else place for place, value in enumerate(values)}
-    for group in groups:
-        line(axes, group, x, y, places)
-    axes.set(xlabel=x, ylabel=y)
-    if numeric:
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        for group in groups:
+            line(axes, group, *course(group, x, y))
         axes.set_xscale(scale(values))
     else:
+        places = {value: place for place, value in enumerate(values)}
+        for k, group in enumerate(groups):
+            at, middle, spread = course(group, x, y)
+            aside = BESIDE * (k - (len(groups) - 1) / 2)
+            points(axes, group, at.map(places) + aside, middle, spread)
+        axes.set_xlim(-0.5, len(values) - 0.5)
         axes.set_xticks(range(len(values)), labels=[str(value) for value in values])
+    axes.set(xlabel=x, ylabel=y)
     if groups[0].look.label:
         axes.legend(fontsize=7)
 
 
-def line(axes: Axes, group: Group, x: str, y: str, places: Mapping[Any, float]) -> None:
-    """One group; `places` says where on the axis each value is."""
-    label, colour, style = group.look
+def course(group: Group, x: str, y: str) -> tuple[pd.Index, pd.Series, pd.Series]:
+    """The values of x in their order, and the mean and s.d. of y at each."""
     final = group.rows.groupby(x)[y].agg(["mean", "std"])
     final = final.sort_index(key=lambda values: values.map(order))
-    at, middle, spread = final.index.map(places), final["mean"], final["std"].fillna(0)
+    return final.index, final["mean"], final["std"].fillna(0)
+
+
+def points(axes: Axes, group: Group, at: pd.Index, middle: pd.Series, spread: pd.Series) -> None:
+    """One group at words, between which there is nothing."""
+    label, colour, _ = group.look
+    axes.errorbar(at, middle, yerr=spread, fmt="o", color=colour, capsize=3, label=label)
+
+
+def line(axes: Axes, group: Group, at: pd.Index, middle: pd.Series, spread: pd.Series) -> None:
+    """One group along numbers."""
+    label, colour, style = group.look
     axes.plot(at, middle, color=colour, linestyle=style, marker="o", markersize=3, label=label)
     axes.fill_between(at, middle - spread, middle + spread, color=colour, alpha=0.2, linewidth=0)
 

@@ -53,12 +53,16 @@ def decimal(value: float) -> str:
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
-    """Final values over the seeds that came to the end: metric,mean,sd,median,min,max,n."""
+    """Final values over the seeds that came to the end: metric,mean,sd,median,min,max,n.
+
+    What has outgrown all numbers has no s.d., which is no news.
+    """
     final = table[table["step"] == table["step"].max()].drop(columns=INDEX)
     columns = {"mean": "mean", "sd": "std", "median": "median", "min": "min", "max": "max"}
     rows = []
     for metric, values in final.items():
-        found = {name: getattr(values, function)() for name, function in columns.items()}
+        with np.errstate(invalid="ignore"):
+            found = {name: getattr(values, function)() for name, function in columns.items()}
         rows.append({"metric": metric, **found, "n": values.count()})
     return pd.DataFrame(rows, columns=["metric", *columns, "n"])
 

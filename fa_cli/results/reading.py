@@ -51,6 +51,8 @@ class Results(NamedTuple):
 def load_below(folder: Path) -> Results:
     """All finished runs in a folder or below it; raises UserError where there are none."""
     found = [run for run in folders(folder) if (run / "done").exists()]
+    if not found:
+        raise UserError(f"no finished run in {folder}: type `fa-run +sweep=fig2` to make some")
     return together(load_run(run) for run in found)
 
 
@@ -67,10 +69,8 @@ def folders(results: Path) -> list[Path]:
 
 
 def together(runs: Iterable[Run]) -> Results:
-    """Runs as one; raises UserError where there are none."""
+    """Runs, at least one, as tables of all."""
     runs = list(runs)
-    if not runs:
-        raise UserError("no finished run there: type `fa-run +sweep=fig2` to make some")
     configs = pd.DataFrame([labels(run.config) for run in runs])
     told_apart = configs.loc[:, configs.nunique(dropna=False) > 1]
     differing = told_apart.to_dict("index").values()  # a row each, if only {}
