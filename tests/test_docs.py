@@ -9,16 +9,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import hydra
 import pytest
 from helpers import run_command, run_here, succeed
 
-from fa_cli import config, reference
+from fa_cli import cli, config, reference
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(path.name for path in DOCS.glob("*.md"))
 MADE = {"keys.md": reference.keys_page, "metrics.md": reference.metrics_page}
 ELSEWHERE = {"clusters.md", "performance.md", "design.md"}  # of other machines, of other tests
+PLUGINS = {"slurm": "submitit", "cores": "joblib", "ray_cores": "ray"}
 FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.S | re.M)
 
 
@@ -75,6 +77,37 @@ def python(folder: Path, code: str) -> None:
     kept = {"cwd": folder, "capture_output": True, "text": True, "timeout": 120}
     plain = {**os.environ, "MPLBACKEND": "agg"}
     succeed(subprocess.run([sys.executable, "-c", code], env=plain, **kept))
+
+
+def mentioned() -> list[str]:
+    """The commands within sentences, of the README too, and those of pages for other machines."""
+    found = set()
+    for path in (ROOT / "README.md", *(DOCS / page for page in PAGES)):
+        text = path.read_text()
+        found |= set(re.findall(r"`(fa-run [^`]*)`", FENCE.sub("", text)))
+    for page in ELSEWHERE:
+        for block in blocks(page):
+            found |= {shlex.join(words) for words in commands(block.code) if words[0] == "fa-run"}
+    whole = (line for line in found if not re.search(r"\.\.\.|NAME", line))
+    return sorted({" ".join(line.split()) for line in whole})
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("line", mentioned())
+def test_what_a_sentence_names_can_be_typed(line):
+    """Its subcommand, groups, names and keys are there; of several values the first is taken."""
+    if launcher := re.search(r"hydra/launcher=(\w+)", line):
+        pytest.importorskip(f"hydra_plugins.hydra_{PLUGINS[launcher[1]]}_launcher")
+    _, first, *rest = shlex.split(line)
+    words = rest if first in cli.SUBCOMMANDS else [first, *rest]
+    overrides = [word for word in words if re.match(r"[^-].*=|\+", word)]
+    alone = [re.sub(r",[^\]]*$", "", word) for word in overrides]
+    with config.apart():
+        if first not in cli.SUBCOMMANDS:
+            config.compose(alone)
+            return
+        with hydra.initialize_config_dir(cli.CONF, version_base="1.3"):
+            assert hydra.compose(first, overrides=alone)
 
 
 @pytest.mark.quick
