@@ -507,6 +507,13 @@ def test_only_rasters_measured(here, tmp_path):
         assert "raster_1" in arrays and "jacobian" not in arrays
 
 
+def test_read_outs_of_classes_alone(here, tmp_path):
+    """An autoencoder's outputs name no class: the run has no such column."""
+    words = "dataset.targets=input model.sizes=[64,10,128] steps=10 record.metrics=[loss,readouts]"
+    succeed(here(*TINY, *words.split()))
+    assert [*table_of(tmp_path)][5:] == ["loss"]
+
+
 @needs_mnist
 def test_fig4_starts_on_mnist(here, tmp_path):
     """The paper's network takes a few steps on the real images."""
