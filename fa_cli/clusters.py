@@ -7,6 +7,7 @@ already is not sent again, and where SLURM keeps no accounts the queue is asked 
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -31,6 +32,7 @@ REMEDIES = [  # a pattern in SLURM's words, and what to type
     ("controller", "`scontrol ping` says whether it answers again: then type the same command"),
     ("processors|CPU", "type hydra.launcher.cpus_per_task=1 or another number"),
 ]
+LISTED = 3  # seconds that a job is listed after its end
 AGAIN = "type the same command again to go on"
 ANOTHER = (
     "type another hydra.launcher.KEY=VALUE; "
@@ -91,7 +93,7 @@ def tell_of_jobs(sweep: str) -> None:
         def map_array(self, *lists: Any) -> list:
             if self.cluster != "slurm":
                 return super().map_array(*lists)
-            if not Telling.sent and (waiting := in_the_queue(sweep)):
+            if not Telling.sent and (waiting := still_in_the_queue(sweep)):
                 raise UserError(
                     f"the jobs of this sweep are in SLURM's queue already, as {waiting}: wait for "
                     f"them (`squeue --me` lists them), or type `scancel {waiting}`"
@@ -100,15 +102,24 @@ def tell_of_jobs(sweep: str) -> None:
             Telling.sent = True
             array = jobs[0].job_id.split("_")[0]
             logs = shown(Path(self.folder).absolute().parent / f"{array}_*")
-            out.print(f"{len(jobs)} jobs are in SLURM's queue as {array}; their logs: {logs}/")
+            are = "1 job is" if len(jobs) == 1 else f"{len(jobs)} jobs are"
+            out.print(f"{are} in SLURM's queue as {array}; logs: {logs}/")
             return jobs
 
     submitit.AutoExecutor = Telling
 
 
+def still_in_the_queue(comment: str) -> str:
+    """As `in_the_queue`, but for jobs that have just ended, which are listed for a moment."""
+    if in_the_queue(comment):
+        time.sleep(LISTED)
+    return in_the_queue(comment)
+
+
 def in_the_queue(comment: str) -> str:
-    """The numbers of a person's jobs, arrays as one, that have a comment."""
-    words = ["squeue", "--me", "--noheader", "--format=%F %k"]
+    """The numbers of a person's jobs, arrays as one, that have a comment and are not ending."""
+    states = "--states=PENDING,CONFIGURING,RUNNING,SUSPENDED"
+    words = ["squeue", "--me", "--noheader", states, "--format=%F %k"]
     with suppress(OSError):
         listed = subprocess.run(words, capture_output=True, text=True).stdout.splitlines()
         return " ".join(sorted({line.split()[0] for line in listed if line.endswith(comment)}))

@@ -45,7 +45,7 @@ def test_the_same_files_on_slurm(tmp_path, serial, slurm):
     """The 6 runs as a job array of a real SLURM."""
     said = succeed(run_command(tmp_path, *SWEEP, "hydra/launcher=slurm", **slurm))
     assert "6 runs: 6 trained" in said and results(tmp_path) == serial
-    sent = re.match(r"6 jobs are in SLURM's queue as (\d+); their logs: (.*)/\n", said)
+    sent = re.match(r"6 jobs are in SLURM's queue as (\d+); logs: (.*)/\n", said)
     assert sent and len(list(tmp_path.glob(f"{sent[2]}/*_log.out"))) == 6
 
 
