@@ -56,7 +56,9 @@ SPIKING = [
     "epochs=null",
     "steps=20",
     "record.every=10",
+    "record.early=0",
     "optimizer.schedule=[]",
+    "seeds=1",
 ]
 SWEEPS = {  # name: (tiny commands, figures drawn from what they make)
     "fig2": ([["+sweep=fig2", "steps=30", "seeds=2"]], ["fig2"]),

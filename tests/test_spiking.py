@@ -38,7 +38,7 @@ DYNAMICS = {
 }
 TINY = ["experiment=fig4_spiking", "dataset=digits", "model.sizes=[64,20,15,20]", "epochs=null"]
 TINY += ["model.population=2", "model.streams=10", "steps=20", "record.every=10", "dtype=float64"]
-TINY += ["optimizer.schedule=[]"]
+TINY += ["optimizer.schedule=[]", "record.early=0", "seeds=1"]
 ARRAYS = {"W": 0, "b": 0, "V": 1, "U": 1}  # of an audit, with the number of the first
 
 STOPPING = f"""
