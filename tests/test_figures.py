@@ -94,6 +94,7 @@ SWEEPS = {  # name: (tiny commands, figures drawn from what they make)
 SWEEP_OF = {name: sweep for sweep in SWEEPS for name in SWEEPS[sweep][1]}
 OF_FA = {"fig5", "figS9", "figS14", "figS10", "figS11", "figS12"}  # about one rule
 WITHOUT_RUNS = {"schematic", "fig1", "fig5b", "figS1", "figS2", "figS3", "figS4", "sweep", "study"}
+pytestmark = pytest.mark.filterwarnings("error::UserWarning")  # a person would see them
 
 
 @pytest.fixture(scope="module")

@@ -42,8 +42,8 @@ def test_times_are_those_of_the_reference_results():
 def test_the_same_command_finds_reference_results_finished():
     """Their words mean today what they meant then; of a search, some trials of each rule.
 
-    Those of Fig. 4's first search were typed on an experiment whose schedule is another one now; its
-    run with the new one takes hours, and the old one stays until it is there.
+    Fig. 4's first search was typed on an experiment whose schedule is another one now; its run with
+    the new one takes hours, and the old one stays until it is there.
     """
     other = {}
     with config.apart():

@@ -49,9 +49,9 @@ def fig4(results: Path) -> Figure:
 
     axes = drawing.add_subplot(columns[3].subgridspec(2, 1, height_ratios=[1, 1.2])[0])
     error_curves(axes, runs)
-    end = max(line.get_xdata()[-1] for line in axes.lines)
     axes.axhline(PAPER, color="0.5", linestyle=":", linewidth=1)
-    axes.text(end, PAPER, f"paper: {PAPER} %", ha="right", va="bottom", fontsize=7)
+    at_the_end = {"transform": axes.get_yaxis_transform(), "ha": "right", "va": "bottom"}
+    axes.text(1, PAPER, f"paper: {PAPER} %", fontsize=7, **at_the_end)
     axes.legend(fontsize=7)
     letter(axes, "b")
     return drawing
@@ -90,7 +90,7 @@ def draw_stage(drawing: Figure, where: SubplotSpec, moment: Moment, name: str) -
     draw_images(panels[0], moment)
     seed = run.metrics["seed"].iloc[0]
     epoch = run.metrics.loc[run.metrics["seed"] == seed, "epoch"].iloc[moment.row]
-    panels[0].set_title(f"{name} (epoch {epoch:g})")
+    panels[0].set_title(f"{name} (epoch {epoch:.3g})")
     for l in range(1, depth + 1):
         draw_raster(panels[l], moment, l)
     name_digits(panels[depth], moment)
