@@ -5,6 +5,7 @@ the folder that results go to.
 """
 
 import contextlib
+import json
 import platform
 import subprocess
 import sys
@@ -35,6 +36,7 @@ from fa_cli.schema import PhaseConfig, RunConfig
 from fa_cli.signals import ALL
 from fa_cli.train import Phase, length, match, parts_of, train
 
+PACKAGE = Path(__file__).resolve().parent
 NETWORKS = 5  # whose receptive fields are kept
 PACKAGES = ("fa-run", "numpy", "scipy", "pandas", "hydra-core", "omegaconf")
 
@@ -60,6 +62,7 @@ def run(composed: DictConfig, folder: Path, typed: Sequence[str]) -> Outcome:
         same = identity(plain, config.option_defaults(plain), foreign_files(plain))
         folder = where_it_is(folder, composed.rule.name, typed, same)
         if checked.resume and finished(folder, same):
+            check_data(folder, checked)
             return before(folder)
         with locked(folder) as alone:
             if not alone:
@@ -87,6 +90,26 @@ def where_it_is(folder: Path, rule: str, typed: Sequence[str], same: Identity) -
     with contextlib.suppress(OSError):
         folder.rmdir()
     return earlier
+
+
+def check_data(folder: Path, checked: RunConfig) -> None:
+    """Raise UserError where a dataset of a person's own is not the one that a run was made with.
+
+    The files of the package's datasets have their checksums in the code.
+    """
+    name, kept = checked.dataset.name, folder / "manifest.json"
+    if DATASETS.origins[name].is_relative_to(PACKAGE) or not kept.exists():
+        return
+    backend = BACKENDS[checked.backend.name](checked.dtype, **checked.backend.options)
+    with backend.computing():
+        net = MODELS[checked.model.name].build(checked.model, backend, config.seeds_of(checked))
+        now = open_data(checked, net).checksums
+    for what, was in json.loads(kept.read_text()).get("data", {}).items():
+        if now.get(what, was) != was:
+            raise UserError(
+                f"{folder} was made with other {what} of dataset={name}: "
+                "type outputs=DIR to keep its results, or resume=false"
+            )
 
 
 def before(folder: Path) -> Outcome:
@@ -248,11 +271,10 @@ def foreign_files(plain: Mapping) -> list[Path]:
     """
     files = {RULES.origins[name] for name in config.rules_of(plain)}
     files.add(DATASETS.origins[plain["dataset"]["name"]])
-    package = Path(__file__).resolve().parent
-    foreign = {path for path in files if not path.is_relative_to(package)}
+    foreign = {path for path in files if not path.is_relative_to(PACKAGE)}
     folders = {path.parent for path in foreign}
     for module in list(sys.modules.values()) if folders else []:  # they are many
-        path = Path(getattr(module, "__file__", None) or package).resolve()
+        path = Path(getattr(module, "__file__", None) or PACKAGE).resolve()
         if path.parent in folders and path.suffix == ".py":
             foreign.add(path)
     return sorted(foreign)

@@ -47,7 +47,7 @@ def test_an_experiment_from_end_to_end(tmp_path, data_dir, experiment):
     succeed(first)
     assert "converting" in first.stderr
     assert metrics_of(tmp_path)["test_error"].between(0, 100).all()
-    assert len(json.loads((run_folder(tmp_path) / "manifest.json").read_text())["data"]) == 2
+    assert len(json.loads((run_folder(tmp_path) / "manifest.json").read_text())["data"]) == 4
     again = run_here(tmp_path, *words, "resume=false")
     assert succeed(again) and "converting" not in again.stderr
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from helpers import run_command, run_here, succeed, told
 
@@ -99,6 +100,36 @@ def test_a_few_examples_that_are_no_numbers(tmp_path):
     words = ["--config-dir", "mine", "dataset=own", "model.sizes=[4,5,1]", "steps=9"]
     done = run_command(tmp_path, *words, "batch_size=2", FA_DATASETS="own.py")
     told(done, "inputs that are not finite, the first at [0, 0, 0]")
+
+
+def test_numbers_that_have_changed(tmp_path):
+    """A finished run is not told of other data; vectors of any numbers are taken."""
+    code = OF_IMAGES.replace("images", "vectors").replace("np.zeros((9, 64), np.uint8)", "X")
+    code = code.replace("x, y =", "X = np.load('x.npy')\nx, y =")
+    own(
+        tmp_path,
+        "dataset",
+        code.replace("{}", "Files(x, y, x, y)"),
+        "targets: [0, 1]\nvalidation: 0\n",
+    )
+    x = np.random.default_rng(0).standard_normal((9, 64))
+    np.save(tmp_path / "x.npy", x)
+    words = [
+        "--config-dir",
+        "mine",
+        "dataset=own",
+        "model.sizes=[64,5,3]",
+        "steps=9",
+        "dtype=float32",
+    ]
+    succeed(run_command(tmp_path, *words, FA_DATASETS="own.py"))
+    assert "finished before" in succeed(run_command(tmp_path, *words, FA_DATASETS="own.py"))
+    np.save(tmp_path / "x.npy", 2 * x)
+    told(
+        run_command(tmp_path, *words, FA_DATASETS="own.py"),
+        "with other train images of dataset=own",
+    )
+    succeed(run_command(tmp_path, *words, "resume=false", FA_DATASETS="own.py"))
 
 
 def test_half_known(tmp_path):

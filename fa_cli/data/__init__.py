@@ -122,7 +122,8 @@ class Endless:
         check_drawn(setting, draw)
         self.blocks = blocks("inputs", setting.batch_size)
         self.probe = Batch(*blocks("probe", setting.examples)(0))
-        self.checksums: dict[str, str] = {}
+        drawn = map(setting.backend.to_host, self.probe[:2])
+        self.checksums = dict(zip(("inputs", "targets"), map(sha256, drawn), strict=True))
 
     def prepare(self, step: int) -> int:
         """As in Data."""
@@ -170,7 +171,7 @@ class Fixed:
         check_numbers({"inputs": x, "targets": target})
         self.probe = Batch(*map(setting.backend.to_device, (x, target)))
         self.xp = setting.backend.xp
-        self.checksums: dict[str, str] = {}
+        self.checksums = {"inputs": sha256(x), "targets": sha256(target)}
 
     def prepare(self, step: int) -> int:
         """They are at hand; a stretch is about as long as in other datasets."""
@@ -256,7 +257,7 @@ class Labelled:
                 "images; type a smaller one"
             )
         self.steps_per_epoch = len(kept.train) // setting.batch_size
-        self.checksums = {"train images": sha256(files.train), "test images": sha256(files.test)}
+        self.checksums = checksums_of(files)
         self.epoch: int | None = None
         self.block: tuple[int, int] | None = None  # of changed examples: epoch, first step
 
@@ -322,6 +323,34 @@ class Labelled:
         """Examples as a network is shown them, shared by all seeds."""
         x = self.numbers(stored)
         return Batch(x[None], self.target(x, labels)[None], labels if self.classes else None)
+
+
+def check_files(files: Files, what: str, expected: str, fits: Callable[[np.dtype], bool]) -> None:
+    """Raise UserError for files that are not `what`, of a type that `fits`, with a class each."""
+    if not isinstance(files, Files):
+        raise UserError(
+            f"these {what} are a {type(files).__name__}: expected "
+            "Files(train, train_labels, test, test_labels)"
+        )
+    sets = {"train": (files.train, files.train_labels), "test": (files.test, files.test_labels)}
+    for name, (examples, labels) in sets.items():
+        if examples.ndim != 2 or not fits(examples.dtype):
+            raise UserError(
+                f"the {name} {what} are {examples.dtype} of shape {examples.shape}: "
+                f"expected {expected}"
+            )
+        whole = labels.dtype.kind in "iu" and labels.shape == examples.shape[:1]
+        if not whole or labels.min() < 0:
+            raise UserError(
+                f"the {name} labels are {labels.dtype} of shape {labels.shape}: expected a whole "
+                f"number from 0 on for each of {len(examples)} {what}"
+            )
+
+
+def checksums_of(files: Files) -> dict[str, str]:
+    """Those of all arrays, for the manifest."""
+    names = ("train images", "train labels", "test images", "test labels")  # as in Files
+    return {name: sha256(array) for name, array in zip(names, files, strict=True)}
 
 
 def check_numbers(arrays: Mapping[str, np.ndarray]) -> None:

@@ -10,9 +10,8 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 
 from fa_cli.backend import Backend
-from fa_cli.data import PIECE, Change, Files, Labelled, Setting, dataset
+from fa_cli.data import PIECE, Change, Files, Labelled, Setting, check_files, dataset
 from fa_cli.data.distortions import Distortion
-from fa_cli.errors import UserError
 from fa_cli.options import Expected, Pair, Whole, Words
 from fa_cli.signals import Array
 
@@ -90,7 +89,8 @@ def shown(
     together). `targets`: the values of the wrong and of the right class, or `input`: the image
     itself, as for an autoencoder (Supp. Note 9).
     """
-    check(files)
+    pixels_of = "bytes (uint8) of shape (count, pixels); other numbers are for @vectors"
+    check_files(files, "images", pixels_of, lambda dtype: dtype == np.uint8)
     kept = files.split(validation)
     shift, scale = standardization(kept.train, standardize)
     pixels = Pixels(setting.backend, scale, shift)
@@ -104,27 +104,6 @@ def shown(
     classes = int(kept.train_labels.max()) + 1
     codes = setting.backend.to_device(np.where(np.eye(classes), targets[1], targets[0]))
     return Labelled(setting, files, numbers, lambda x, labels: codes[labels], validation, change)
-
-
-def check(files: Files) -> None:
-    """Raise UserError for files that are no images with a class each."""
-    if not isinstance(files, Files):
-        raise UserError(
-            f"these images are a {type(files).__name__}: expected "
-            "Files(train, train_labels, test, test_labels)"
-        )
-    sets = {"train": (files.train, files.train_labels), "test": (files.test, files.test_labels)}
-    for name, (images, labels) in sets.items():
-        if images.ndim != 2 or images.dtype != np.uint8:
-            raise UserError(
-                f"the {name} images are {images.dtype} of shape {images.shape}: expected bytes "
-                "(uint8) of shape (count, pixels)"
-            )
-        if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
-            raise UserError(
-                f"the {name} labels are {labels.dtype} of shape {labels.shape}: expected a whole "
-                f"number for each of {len(images)} images"
-            )
 
 
 def standardization(pixels: np.ndarray, kind: Scale) -> tuple[float, float]:

@@ -4,18 +4,14 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated
 
 import numpy as np
 
-from fa_cli.data import Files, Labelled, Setting, dataset
+from fa_cli.data import Files, Setting
 from fa_cli.data.by_hand import converted
-from fa_cli.data.images import Validation
+from fa_cli.data.vectors import vectors
 from fa_cli.errors import UserError
-from fa_cli.options import Pair, Words
-from fa_cli.signals import Array
 
-Codes = Annotated[Pair, Words("values of the wrong and of the right class")]
 STOPS = ("b", "d", "g", "p", "t", "k")
 RATE = 16_000  # samples a second
 FRAME = RATE // 100  # samples from one frame to the next: 10 ms
@@ -29,24 +25,15 @@ ORIGIN = (
 )
 
 
-@dataset("timit")
-def timit(setting: Setting, targets: Codes, validation: Validation) -> Labelled:
-    """39 numbers of each 10 ms of a stop consonant, of mean 0 and sd 1, and which of six it is.
+@vectors("timit")
+def timit(setting: Setting) -> Files:
+    """39 numbers of each 10 ms of a stop consonant, and which of six it is.
 
     Mel-frequency cepstral coefficients with their first two temporal derivatives. J. S. Garofolo et
     al., TIMIT acoustic-phonetic continuous speech corpus, LDC93S1, 1993. The dialect sentences
     (SA), which all speakers read, are left out.
     """
-    files = files_of(Path(setting.data_dir) / "timit")
-    kept = files.split(validation)
-    mean, sd = kept.train.mean(axis=0), kept.train.std(axis=0)
-    shift, scale = map(setting.backend.to_device, (mean, np.where(sd > 0, sd, 1)))
-    codes = setting.backend.to_device(np.where(np.eye(len(STOPS)), targets[1], targets[0]))
-
-    def numbers(x: Array) -> Array:
-        return (x - shift) / scale
-
-    return Labelled(setting, files, numbers, lambda x, labels: codes[labels], validation)
+    return files_of(Path(setting.data_dir) / "timit")
 
 
 def files_of(folder: Path) -> Files:
@@ -68,8 +55,6 @@ def of_vectors(path: Path) -> Files:
         if lacking := [name for name in ARRAYS if name not in stored]:
             raise UserError(f"{path} has no {lacking[0]}: expected {', '.join(ARRAYS)}")
         files = Files(*(stored[name] for name in ARRAYS))
-    if files.train.ndim != 2 or len(files.train) != len(files.train_labels):
-        raise UserError(f"{path}: expected a vector and a label of each frame")
     return files
 
 
