@@ -38,8 +38,18 @@ def measure_runs(cfg: DictConfig) -> None:
         )
     for folder in kept:
         table = measured(folder, metrics, cfg.data_dir)
-        write_text(folder / MEASURED, csv(table))
+        write_text(folder / MEASURED, csv(with_earlier(table, folder / MEASURED)))
         terminal.show_measured(folder, table["step"].max(), summarise(table))
+
+
+def with_earlier(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The table, with what was measured before of the same seeds at the same step."""
+    try:
+        earlier = pd.read_csv(path)
+        alike = earlier[["seed", "step"]].equals(table[["seed", "step"]])
+    except DAMAGE:  # or none is there
+        return table
+    return table.join(earlier.drop(columns=list(table), errors="ignore")) if alike else table
 
 
 def measured(folder: Path, metrics: list[str] | None, data_dir: str | None) -> pd.DataFrame:

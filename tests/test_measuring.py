@@ -53,6 +53,9 @@ def test_other_metrics(tmp_path):
     before = {path.name: path.read_bytes() for path in done.parent.glob("*.csv")}
     succeed(run_here(tmp_path, "measure", "metrics=[train_error,dead_units]"))
     assert [*measured(tmp_path)] == [*INDEX, "train_error", "dead_units_1"]
+    succeed(run_here(tmp_path, "measure", "metrics=[mean_slope,train_error]"))
+    slopes = ["mean_slope_1", "mean_slope_2"]
+    assert [*measured(tmp_path)] == [*INDEX, *slopes, "train_error", "dead_units_1"]
     kept = {path.name: path.read_bytes() for path in done.parent.glob("*.csv")}
     assert kept.items() >= before.items()
     succeed(run_here(tmp_path, *words, "resume=false"))

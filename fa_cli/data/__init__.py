@@ -68,7 +68,7 @@ class Setting(NamedTuple):
         if (self.inputs, self.outputs) != (inputs, outputs):
             raise UserError(
                 f"model.sizes goes from {self.inputs} to {self.outputs} units, "
-                f"but {what} goes from {inputs} to {outputs}: "
+                f"but {what} from {inputs} to {outputs}: "
                 f"type model.sizes=[{inputs},...,{outputs}]"
             )
 
@@ -250,11 +250,11 @@ class Labelled:
         self.heldout_name = "validation" if validation else "test"
         self.probe = self.take_test(slice(0, setting.examples))
         width = self.probe.target.shape[-1]
-        setting.must_fit(self.probe.x.shape[-1], width, "these images")
+        setting.must_fit(self.probe.x.shape[-1], width, "these examples")
         if setting.batch_size > len(kept.train):
             raise UserError(
                 f"batch_size={setting.batch_size}: there are only {len(kept.train)} training "
-                "images; type a smaller one"
+                "examples; type a smaller one"
             )
         self.steps_per_epoch = len(kept.train) // setting.batch_size
         self.checksums = checksums_of(files)

@@ -44,13 +44,17 @@ def find_runs(results: Path, experiment: str) -> list[Run]:
 def by_rule(runs: list[Run]) -> dict[str, Run]:
     """One run for each rule: bp and fa, then the other rules there are, then unknown ones.
 
-    Of several runs, the one with the shortest name: the experiment as it stands. Where they are not
-    alike in length or number of seeds, a person is told.
+    Of several runs, the one with the shortest name: the experiment as it stands. A person is told
+    which others there are, and where those drawn are not alike in length or number of seeds.
     """
     shortest = sorted(runs, key=lambda run: (len(run.folder.name), run.folder.name))
     found = {run.rule: run for run in reversed(shortest)}
     order = dict.fromkeys([*FIRST, *RULES, *sorted(found)])
     chosen = {rule: found[rule] for rule in order if rule in found}
+    others = [run.folder.name for run in runs if run.folder != chosen[run.rule].folder]
+    if others:
+        drawn = ", ".join(run.folder.name for run in chosen.values())
+        complain(f"drawn are {drawn}; not {', '.join(sorted(others))}")
     extents = {rule: extent(run) for rule, run in chosen.items()}
     if len({*extents.values()}) > 1:
         told = ", ".join(f"{rule} {text}" for rule, text in extents.items())
