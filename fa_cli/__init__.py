@@ -44,4 +44,6 @@ def run(*words: str) -> "Results":
     """
     from fa_cli.api import run_words  # whoever only reads results imports no training
 
+    if not all(isinstance(word, str) for word in words):
+        raise UserError('run takes the words one by one: run("rule=fa", "seeds=5"), or run(*words)')
     return run_words(words)

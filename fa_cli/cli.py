@@ -7,6 +7,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from string import Template
 from typing import NoReturn
@@ -108,6 +109,7 @@ def main() -> None:
     if sys.argv[1:2] != ["bench"]:  # whose peers take all there are
         os.environ.setdefault(BLAS, "1")  # before NumPy is imported
     traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"  # Hydra's switch: who wants to see where
+    os.environ[tally.WHERE] = "1" if traceback else ""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are
     path = tally_file(sys.argv)
     os.environ[tally.TALLY], os.environ[tally.COMMAND] = str(path), str(os.getpid())
@@ -115,7 +117,7 @@ def main() -> None:
     try:
         command(sys.argv[1:])
     except KeyboardInterrupt as interrupt:
-        errors.complain(str(interrupt) or "stopped")
+        errors.complain(str(interrupt) or clusters.left_behind() or "stopped")
         sys.exit(128 + getattr(interrupt, "number", signal.SIGINT))
     except Exception as error:
         if traceback or not a_person_caused(error):
@@ -215,9 +217,14 @@ def command(words: list[str]) -> None:
 
 def app_of(words: list[str]) -> tuple[Callable, list[str]]:
     """The Hydra app that a command line is for, and its words in Hydra's grammar."""
-    if not words or not re.fullmatch(r"[a-z_]+", words[0]):
+    for before, word in pairwise(words):
+        if word in SUBCOMMANDS and words[0].startswith("-") and not before.startswith("-"):
+            raise UserError(f"type the subcommand first: fa-run {word} ...")
+    if not words or not re.fullmatch(r"\w+", words[0]):
         return train, words
     name, *rest = words
+    if hydra_messages.is_sweep(name):
+        raise UserError(f"{name} is a sweep, of several runs: type fa-run +sweep={name}")
     if name not in SUBCOMMANDS:
         raise UserError(
             f"no subcommand is called {name!r}: {suggest(name, SUBCOMMANDS)}; "

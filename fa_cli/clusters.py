@@ -32,6 +32,7 @@ REMEDIES = [  # a pattern in SLURM's words, and what to type
     ("controller", "`scontrol ping` says whether it answers again: then type the same command"),
     ("processors|CPU", "type hydra.launcher.cpus_per_task=1 or another number"),
 ]
+SENT: list[str] = []  # the arrays of this process, which sends one when that before is over
 LISTED = 3  # seconds that a job is listed after its end
 AGAIN = "type the same command again to go on"
 ANOTHER = (
@@ -76,8 +77,6 @@ def tell_of_jobs(sweep: str) -> None:
     import submitit
 
     class Telling(submitit.AutoExecutor):
-        sent = False  # by this process, which sends an array when the one before is over
-
         def update_parameters(self, **given: Any) -> None:
             limit, delay = given.get("timeout_min"), given.get("slurm_signal_delay_s")
             if limit and delay and 60 * limit <= delay:
@@ -93,14 +92,14 @@ def tell_of_jobs(sweep: str) -> None:
         def map_array(self, *lists: Any) -> list:
             if self.cluster != "slurm":
                 return super().map_array(*lists)
-            if not Telling.sent and (waiting := still_in_the_queue(sweep)):
+            if not SENT and (before := still_in_the_queue(sweep)):
                 raise UserError(
-                    f"the jobs of this sweep are in SLURM's queue already, as {waiting}: wait for "
-                    f"them (`squeue --me` lists them), or type `scancel {waiting}`"
+                    f"the jobs of this sweep are in SLURM's queue already, as {before}: wait for "
+                    f"them (`squeue --me` lists them), or type `scancel {before}`"
                 )
             jobs = super().map_array(*lists)
-            Telling.sent = True
             array = jobs[0].job_id.split("_")[0]
+            SENT.append(array)
             logs = shown(Path(self.folder).absolute().parent / f"{array}_*")
             are = "1 job is" if len(jobs) == 1 else f"{len(jobs)} jobs are"
             out.print(f"{are} in SLURM's queue as {array}; logs: {logs}/")
@@ -118,12 +117,28 @@ def still_in_the_queue(comment: str) -> str:
 
 def in_the_queue(comment: str) -> str:
     """The numbers of a person's jobs, arrays as one, that have a comment and are not ending."""
+    lines = listed()
+    return " ".join(sorted({line.split()[0] for line in lines if line.endswith(comment)}))
+
+
+def waiting(array: str) -> bool:
+    """Whether jobs of an array are in the queue."""
+    return any(line.split()[0] == array for line in listed())
+
+
+def listed() -> list[str]:
+    """The number and the comment of each of a person's jobs, arrays as one, that is not ending."""
     states = "--states=PENDING,CONFIGURING,RUNNING,SUSPENDED"
     words = ["squeue", "--me", "--noheader", states, "--format=%F %k"]
     with suppress(OSError):
-        listed = subprocess.run(words, capture_output=True, text=True).stdout.splitlines()
-        return " ".join(sorted({line.split()[0] for line in listed if line.endswith(comment)}))
-    return ""
+        return subprocess.run(words, capture_output=True, text=True).stdout.splitlines()
+    return []
+
+
+def left_behind() -> str:
+    """What a person is told who stops waiting for jobs; nothing where none are left."""
+    left = " ".join(array for array in SENT if waiting(array))
+    return f"stopped waiting; the jobs go on: `scancel {left}` ends them" if left else ""
 
 
 def keeps_accounts() -> bool:
@@ -182,8 +197,9 @@ def in_one_line(error: BaseException) -> str:
         job, log, state = found.groups()
         logs = [path for end in ("err", "out") if (path := Path(f"{log}_log.{end}")).exists()]
         where = f"its log is {shown(logs[0])}" if logs else "without a log"
-        others = "the others go on (`fa-run runs` lists them)"
-        return f"job {job} was lost ({state}), {where}; {others}: then {AGAIN}"
+        others = f"; its others go on (`fa-run runs` lists them): then {AGAIN}"
+        rest = others if waiting(job.split("_")[0]) else f"; none is left: {AGAIN}"
+        return f"job {job} was lost ({state}), {where}{rest}"
     first = (text.splitlines() or [type(error).__name__])[0].rstrip(".")
     return f"a job was lost ({first}): {AGAIN}"
 

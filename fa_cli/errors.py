@@ -33,7 +33,8 @@ def suggest(word: str, known: Iterable[str]) -> str:
     known = sorted(known)
     if not known:
         return "there is none to choose"
-    near = difflib.get_close_matches(word, known, n=1)
+    lower = {name.lower(): name for name in known}
+    near = [lower[name] for name in difflib.get_close_matches(word.lower(), lower, n=1)]
     hint = f"did you mean {near[0]!r}?" if near else ""
     if len(known) <= LISTED:
         return f"{hint} choose from: {', '.join(known)}".lstrip()

@@ -1,6 +1,7 @@
 """What Hydra and OmegaConf complain of, in one line of this project: a table of patterns."""
 
 import re
+import sys
 import traceback
 from collections.abc import Callable, Collection
 
@@ -34,8 +35,18 @@ def not_found(text: str, group: str, name: str) -> str:
             f"{group}={name} has a function and no YAML file: write MINE/{group}/{name}.yaml, "
             f"with the line `name: {name}` and its options, and type --config-dir MINE"
         )
+    if group == "experiment" and is_sweep(name):
+        return f"{name} is a sweep, of several runs: type +sweep={name}"
     options = re.findall(r"^\t(\w+)$", text, re.MULTILINE)
-    return f"no {group} is called {name!r}: {suggest(name, options)}"
+    own = "; one of your own wants --config-dir" if group in ("rule", "dataset") else ""
+    return f"no {group} is called {name!r}: {suggest(name, options)}{own}"
+
+
+def is_sweep(name: str) -> bool:
+    """Whether +sweep=name makes several runs."""
+    from fa_cli.schema import FOLDER
+
+    return (FOLDER / "sweep" / f"{name}.yaml").exists()
 
 
 def registered(group: str) -> Collection[str]:
@@ -64,9 +75,14 @@ def no_override(text: str, key: str) -> str:
         return f"{key} is added, not replaced: type +{key}=NAME"
     if key.startswith("hydra."):
         group, _, name = key.rpartition(".")
-        return f"no key of {group} is called {name}: `fa-run --cfg hydra -p {group}` lists them"
+        launcher = next((word for word in sys.argv if word.startswith("hydra/launcher=")), "")
+        asked = " ".join(filter(None, ["fa-run", launcher, f"--cfg hydra -p {group}"]))
+        return f"no key of {group} is called {name}: `{asked}` lists them; a new one wants a +"
     if not command and key in option_keys():
-        return f"{key} is an option that the YAML file in use leaves out: type +{key}=..."
+        return (
+            f"{key} is no option of all that was typed, or one that a YAML file leaves out: leave "
+            f"other choices of {key.split('.')[0]} away, or type +{key}=..."
+        )
     return f"no key is called {key}: {suggest(key, keys_of_command())}"
 
 
@@ -101,6 +117,10 @@ PATTERNS: list[tuple[str, Callable[..., str]]] = [  # in a message; (message, *g
     (r"Could not (?:find|load) '(?:(.+)/)?(.+)'", not_found),
     (r"Unknown plugin class : '(.+)'", no_plugin),
     (r"Could not override '([^']+)'", no_override),
+    (
+        r"Could not append to config. An item is already at '(.+?)'",
+        lambda text, key: f"{key} has a value already: type {key}=... without the +",
+    ),
     (
         r"Multiple values for ([\w/]+)",
         lambda text, key: f"{key} has a value already: type {key}=NAME without the +",

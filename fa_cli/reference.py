@@ -1,6 +1,7 @@
 """`fa-run keys` and `fa-run metrics`: what can be typed and what is measured, in words."""
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
@@ -41,10 +42,9 @@ class Key(NamedTuple):
 
 
 def tell_keys(cfg: DictConfig) -> None:
-    """Print the keys that begin with one of some names; raises UserError where none does."""
+    """Print the keys that have one of some words in them; raises UserError where none does."""
     config.register()
-    known = all_keys()
-    for key in beginning_with(known, list(cfg.names)):
+    for key in with_words(all_keys(), list(cfg.names)):
         of = f" ({key.of})" if key.of else ""
         default = f"default {key.defaults}" if key.defaults else ""
         told = ", ".join(filter(None, (key.may_be, default)))
@@ -55,24 +55,33 @@ def tell_keys(cfg: DictConfig) -> None:
 def tell_metrics(cfg: DictConfig) -> None:
     """Print what some metrics, or all, measure; raises UserError where one is unknown."""
     config.register()
-    for name in cfg.names:
+    names = [name if name in METRICS else metric_of(str(name)) for name in cfg.names]
+    for name in names:
         METRICS.find(name)
-    for name in cfg.names or sorted(METRICS):
+    for name in names or sorted(METRICS):
         first, *rest = (inspect.getdoc(METRICS[name]) or "").split("\n")
         terminal.out.print(f"{name}: {first}")
         for line in filter(None, rest):
             terminal.out.print(f"    {line}")
 
 
-def beginning_with(keys: Sequence[Key], beginnings: Sequence[str]) -> list[Key]:
-    """The keys whose name begins so; raises UserError for a beginning that none has."""
+def metric_of(column: str) -> str:
+    """The metric that measures a column such as angle_to_bp_1 or validation_error."""
+    stem = re.sub(r"_\d+$", "", column).replace("validation_", "test_")
+    return stem if stem in METRICS else column
+
+
+def with_words(keys: Sequence[Key], words: Sequence[str]) -> list[Key]:
+    """The keys whose name begins with a word, or else has it in it; UserError where none has."""
     names = [key.name for key in keys]
     near = [*dict.fromkeys(name.split(".")[0] for name in names), *names]
-    for beginning in map(str, beginnings):
-        if not any(name.startswith(beginning) for name in names):
-            raise UserError(f"no key begins with {beginning!r}: {suggest(beginning, near)}")
-    wanted = tuple(map(str, beginnings)) or ("",)
-    return [key for key in keys if key.name.startswith(wanted)]
+    found: set[str] = set() if words else {*names}
+    for word in map(str, words):
+        own = {name for name in names if name.startswith(word)} or {n for n in names if word in n}
+        if not own:
+            raise UserError(f"no key has {word!r} in its name: {suggest(word, near)}")
+        found |= own
+    return [key for key in keys if key.name in found]
 
 
 def all_keys() -> list[Key]:

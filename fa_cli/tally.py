@@ -15,12 +15,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fa_cli.errors import TOLD, complain, one_line
+from fa_cli.errors import TOLD, UserError, complain, one_line
 from fa_cli.results.files import is_gone, this_process
 
 TALLY = "FA_RUN_TALLY"  # environment: the file
 COMMAND = "FA_RUN_COMMAND"  # environment: the process that a person started
 WANTED = "FA_RUN_WANTED"  # environment: how many runs it makes, where that is known, and since when
+WHERE = "FA_RUN_WHERE"  # environment: not empty where a person wants to see where in the code
 PREFIX = ".fa-run-"  # of the file's name, before the process that made it
 BEGUN, QUEUED, FAILED, ELSEWHERE = "begun", "queued again", "failed", "in training elsewhere"
 TRAINED, BEFORE, LEFT_OUT = "trained", "finished before", "left out"
@@ -138,18 +139,21 @@ def attempt(work: Callable[[Any], Any], config: Any) -> Any:
             add(QUEUED)
             raise
         return failed(f"{where} ends the process: take that out of it")
-    except TOLD as error:
+    except UserError as error:
         return failed(error)
     except Exception as error:
-        where = outside(error)
-        if where is None:  # a mistake of ours, with all that helps to find it
-            add(FAILED)
-            raise
-        return failed(f"{where} fails ({type(error).__name__}: {error}): mend it")
+        if where := outside(error):
+            return failed(f"{where} fails ({type(error).__name__}: {error}): mend it")
+        if isinstance(error, TOLD):
+            return failed(error)
+        add(FAILED)  # a mistake of ours, with all that helps to find it
+        raise
 
 
 def failed(error: BaseException | str) -> float:
     """Tell and count a run that failed; returns what a sweeper that minimises hears of it."""
+    if os.environ.get(WHERE):
+        traceback.print_exc()
     if str(os.getpid()) == os.environ.get(COMMAND):
         complain(error)
     add(FAILED, one_line(error))

@@ -69,6 +69,12 @@ def test_a_notebook_sees_how_far_a_run_is(here, monkeypatch, capsys):
     assert re.search(r"\rstep 10 of 10  test_error \S+ *\n$", capsys.readouterr().out)
 
 
+def test_words_come_one_by_one(here):
+    """A list of them is told."""
+    with pytest.raises(fa_cli.UserError, match="one by one"):
+        fa_cli.run(["rule=fa"])
+
+
 def test_runs_are_loaded_together(here):
     """Of one run, an experiment or all, with the keys that differ as columns."""
     for rule in ("bp", "fa"):

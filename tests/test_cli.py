@@ -472,7 +472,7 @@ def test_a_dataset_from_outside(tmp_path):
     assert nse.iloc[-1] < 0.5 * nse.iloc[0]
     told(run_command(tmp_path, *words, FA_DATASETS="no.py"), "FA_DATASETS=no.py", "a .py file")
     (tmp_path / "doubled.py").write_text(DATASET.replace("factor * x", "-factor * x"))
-    told(run_command(tmp_path, *words, **own), "sources.doubled.py was ", "resume=false")
+    told(run_command(tmp_path, *words, **own), "doubled.py has changed", "resume=false")
 
 
 PICTURES = """
@@ -502,7 +502,7 @@ def test_images_from_outside(tmp_path):
     told(run_command(tmp_path, *typed, FA_DATASETS="squares.py"), "type +dataset.elastic=...")
     (tmp_path / "squares.py").write_text(PICTURES.replace("SEED", "2"))
     again = run_command(tmp_path, *words, FA_DATASETS="squares.py")
-    told(again, "sources.squares.py was ", "resume=false")
+    told(again, "squares.py has changed", "resume=false")
 
 
 # ---- other words ---------------------------------------------------------------------------------

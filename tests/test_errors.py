@@ -30,7 +30,7 @@ MISTAKES = [  # words, the culprit, the remedy
     (["steps=-3"], "steps=-3", "at least 1"),
     (["steps=many"], "steps=many", "a whole number"),
     (["batch_size=0"], "batch_size=0", "at least 1"),
-    ([TINY, "batch_size=5000"], "batch_size=5000", "1500 training images"),
+    ([TINY, "batch_size=5000"], "batch_size=5000", "1500 training examples"),
     (["dtype=int8"], "dtype=int8", "float32, float64"),
     (["seeds=0"], "seeds=0", "such as 20"),
     (["seeds=[1,1]"], "seeds=[1, 1]", "different ones"),
@@ -105,6 +105,30 @@ OF_ALL_SORTS = (  # Hydra's errors, a check's, argparse's, those of training and
     "plto",
     "plot figure=fig99",
 )
+
+
+def test_who_wants_to_see_where(tmp_path):
+    """Hydra's switch shows the traceback of a line, too."""
+    done = run_command(tmp_path, "rule.feedback_scale=x", HYDRA_FULL_ERROR="1")
+    assert done.returncode == 1 and "Traceback" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("fa-run: rule.feedback_scale=x: expected")
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["experiment=fig3"], ["type +sweep=fig3"]),
+        (["fig3"], ["type fa-run +sweep=fig3"]),
+        (["--config-dir", "mine", "keys"], ["type the subcommand first: fa-run keys"]),
+        (["-m", "rule=bp,node_perturbation", "rule.sigma=0.1,1"], ["leave other choices of rule"]),
+        (["+rule.derivative=passed"], ["type rule.derivative=... without the +"]),
+        (["rule=mine"], ["one of your own wants --config-dir"]),
+        (["report", "claim=f2.1", "results=."], ["did you mean 'F2.1'?"]),
+    ],
+)
+def test_what_a_stranger_types(tmp_path, words, parts):
+    """The line says what to type in its place."""
+    told(run_here(tmp_path, *words), *parts)
 
 
 @pytest.mark.parametrize(

@@ -178,4 +178,4 @@ def test_a_module_beside_a_rule_belongs_to_it(fa_run, tmp_path):
     assert "trained in" in succeed(fa_run(*words, **outside))
     assert "finished before" in succeed(fa_run(*words, **outside))
     (tmp_path / "gains.py").write_text("GAIN = 5.0\n")
-    told(fa_run(*words, **outside), "sources.gains.py was ", "resume=false")
+    told(fa_run(*words, **outside), "gains.py has changed", "resume=false")

@@ -82,9 +82,10 @@ def test_a_sweep_that_waits_in_the_queue(tmp_path, slurm):
     assert "2 jobs are in SLURM's queue as" in (sweep.stdout.readline() if sweep.stdout else "")
     told(run_command(tmp_path, *words, **slurm), "in SLURM's queue already", "type `scancel ")
     assert "2 runs: 2 trained" in succeed(run_command(tmp_path, *words, "seeds=2", **slurm))
-    subprocess.run(["scancel", "--me"], check=True, env={**os.environ, **slurm})
     sweep.send_signal(signal.SIGINT)
-    sweep.communicate(timeout=60)
+    _, complaint = sweep.communicate(timeout=60)
+    assert "stopped waiting; the jobs go on: `scancel " in complaint
+    subprocess.run(["scancel", "--me"], check=True, env={**os.environ, **slurm})
 
 
 def test_a_time_limit_that_leaves_no_time(tmp_path):
@@ -149,7 +150,7 @@ def test_a_job_that_is_lost_before_it_began():
     """It has no log that could be named."""
     text = "Job 3_1 (task: 0) with path /gone/3_1_0_result.pkl\nhas not produced any output"
     told = clusters.in_one_line(RuntimeError(f"{text} (state: CANCELLED)"))
-    assert "job 3_1 was lost (CANCELLED), without a log;" in told
+    assert "job 3_1 was lost (CANCELLED), without a log; none is left" in told
 
 
 def test_a_cluster_that_does_not_answer():

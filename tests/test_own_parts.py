@@ -132,6 +132,16 @@ def test_numbers_that_have_changed(tmp_path):
     succeed(run_command(tmp_path, *words, "resume=false", FA_DATASETS="own.py"))
 
 
+def test_a_file_that_is_not_there(tmp_path):
+    """Which line of a person's file wants it; not what to do about folders of results."""
+    code = OF_IMAGES.replace("{}", "Files(*np.load('gone.npy'))")
+    more = "standardize: standard\ntargets: [0, 1]\nvalidation: 0\n"
+    own(tmp_path, "dataset", code, more)
+    words = ["--config-dir", "mine", "dataset=own", "model.sizes=[64,5,3]", "steps=9"]
+    line = "own.py, line 11, fails (FileNotFoundError"
+    told(run_command(tmp_path, *words, FA_DATASETS="own.py"), line)
+
+
 def test_half_known(tmp_path):
     """A function without its YAML file, a YAML file without its function."""
     own(tmp_path, "rule", RULE.replace("{}", "{net.depth: signals.error}"))

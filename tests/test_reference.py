@@ -62,6 +62,13 @@ def test_defaults_of_yaml_files(keys):
             assert f"{config.compose([choice]).model.weight_scale}" == value
 
 
+def test_keys_and_metrics_by_what_one_knows(tmp_path):
+    """A part of a key's name; the column of a table."""
+    assert "optimizer.learning_rate: " in succeed(run_here(tmp_path, "keys", "learning"))
+    assert succeed(run_here(tmp_path, "metrics", "angle_to_bp_1")).startswith("angle_to_bp: ")
+    assert succeed(run_here(tmp_path, "metrics", "validation_error")).startswith("test_error: ")
+
+
 @pytest.mark.parametrize("name", sorted(METRICS))
 def test_every_metric_says_what_it_is(name):
     """One line of what, and at the end its columns with their unit and range."""

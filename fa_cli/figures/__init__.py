@@ -61,8 +61,9 @@ def figure(name: str, command: str | None = None) -> Callable:
             except Missing as missing:
                 if command is None:
                     raise
+                where = "" if results == Path("outputs") else f" outputs={results}"
                 again = " resume=false" if isinstance(missing, Incomplete) else ""
-                raise type(missing)(f"{missing}: type `{command}{again}`") from None
+                raise type(missing)(f"{missing}: type `{command}{where}{again}`") from None
 
         FIGURES.add(name, drawn, function)
         return drawn

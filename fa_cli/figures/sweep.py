@@ -18,6 +18,7 @@ from fa_cli.figures import Missing, figure
 from fa_cli.figures.drawing import LINES, Look, looks, panels
 from fa_cli.results.reading import order
 from fa_cli.results.runs import Runs, collect
+from fa_cli.rules import RULES
 
 BESIDE = 0.12  # between the points of two groups, in steps of the axis
 DECADES = 20  # an axis whose largest value is so many times the smallest is logarithmic
@@ -48,8 +49,10 @@ def draw(results: Path, x: Any, y: str, hue: str | None) -> Figure:
     tell_others(found.keys, table, {*keys, hue})
     left_out = found.table["run"].nunique() - table["run"].nunique()
     if left_out:
+        lacking = " or ".join([*keys, y, *([hue] if hue else [])])
         terminal.out.print(
-            f"{left_out} runs, unfinished or without {y}, are not drawn; `fa-run runs` lists them"
+            f"{left_out} runs, unfinished or without {lacking}, are not drawn; `fa-run runs` lists "
+            "them"
         )
     groups = grouped(table, hue)
     if len(keys) == 2:
@@ -110,10 +113,17 @@ def lines(axes: Axes, groups: list[Group], x: str, y: str) -> None:
             aside = BESIDE * (k - (len(groups) - 1) / 2)
             points(axes, group, at.map(places) + aside, middle, spread)
         axes.set_xlim(-0.5, len(values) - 0.5)
-        axes.set_xticks(range(len(values)), labels=[str(value) for value in values])
-    axes.set(xlabel=x, ylabel=y)
+        axes.set_xticks(range(len(values)), labels=[shown(x, value) for value in values])
+    axes.set(xlabel=x, ylabel=f"{y}, mean and s.d. over seeds")
+    heights = pd.concat([course(group, x, y)[1] for group in groups])
+    axes.set_yscale(scale(heights[np.isfinite(heights)].tolist()))
     if groups[0].look.label:
         axes.legend(fontsize=7)
+
+
+def shown(key: str, value: Any) -> str:
+    """A value of a key on an axis: a rule as in legends."""
+    return RULES[value].label if key == "rule" and value in RULES else str(value)
 
 
 def course(group: Group, x: str, y: str) -> tuple[pd.Index, pd.Series, pd.Series]:
@@ -170,4 +180,6 @@ def write_numbers(axes: Axes, values: pd.DataFrame, middle: float) -> None:
 
 def scale(values: list[float]) -> str:
     """Of an axis with these values."""
-    return "log" if min(values) > 0 and max(values) / min(values) >= DECADES else "linear"
+    return (
+        "log" if values and min(values) > 0 and max(values) / min(values) >= DECADES else "linear"
+    )

@@ -50,6 +50,8 @@ class Identity(NamedTuple):
             new = {key: value for key, value in new.items() if not key.startswith("sources.")}
         for key in [*new, *(key for key in old if key not in new)]:
             was, now = (values.get(key, defaults.get(key, ABSENT)) for values in (old, new))
+            if was != now and key.startswith("sources."):
+                return f"{key.removeprefix('sources.')} has changed"
             if was != now:
                 return f"{key} was {was}, now {now}"
         return ""
