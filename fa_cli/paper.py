@@ -60,7 +60,7 @@ def train_paper(cfg: DictConfig) -> None:
         rest = in_words(np.nansum([costs[later.name] for later in able[number - 1 :]]))
         terminal.out.print(f"part {number} of {len(able)}: {part.name}; about {rest} to go")
         words = [*part.words, f"outputs={outputs}", f"data_dir={data_dir}"]
-        status = subprocess.run([sys.executable, "-m", "fa_cli", *words]).returncode
+        status = carry_out([sys.executable, "-m", "fa_cli", *words])
         if status > 128:
             raise Stopped("stopped; the same command goes on from there", status - 128)
         if status:
@@ -70,6 +70,16 @@ def train_paper(cfg: DictConfig) -> None:
             complain(f"{name} was left out: {lack}")
     if failed:
         raise UserError(f"{len(failed)} of {len(able)} parts failed: {', '.join(failed)}")
+
+
+def carry_out(words: Sequence[str]) -> int:
+    """The status of a command; a signal that stops this process stops it, after its checkpoint.
+
+    `subprocess.run` would kill it a quarter of a second after Ctrl-C.
+    """
+    process = subprocess.Popen(words)
+    with terminal.listening(lambda number, frame: process.send_signal(number)):
+        return process.wait()
 
 
 def parts_of(claims: Sequence[Mapping]) -> list[Part]:

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -151,6 +151,19 @@ class Progress:
         if in_log and time.monotonic() - self.logged > LOG_SECONDS:
             self.logged = time.monotonic()
             out.print(f"step {step} of {self.total}  {self.text}")
+
+
+@contextlib.contextmanager
+def listening(stop: Callable[[int, object], None]) -> Iterator[None]:
+    """While this lasts, a signal that stops a process calls `stop`; nohup's stay ignored."""
+    heard = [signal.Signals[name] for name in STOPPING]
+    heard = [number for number in heard if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in heard}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def show_left(done: int, runs: int, seconds: float) -> None:

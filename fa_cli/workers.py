@@ -1,7 +1,6 @@
 """What joblib's workers (`hydra/launcher=cores`) do not do by themselves: end well."""
 
 import os
-import signal
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 from fa_cli import errors, tally
 from fa_cli.errors import Stopped
 from fa_cli.results.files import is_gone, this_process
-from fa_cli.terminal import STOPPING
+from fa_cli.terminal import listening
 
 ANOTHER = (
     "type another hydra.launcher.KEY=VALUE; "
@@ -62,14 +61,8 @@ def checkpoints_first() -> Iterator[None]:
             time.sleep(0.05)
         raise Stopped("stopped; the same command goes on from there", number)
 
-    heard = [signal.Signals[name] for name in STOPPING]
-    heard = [number for number in heard if signal.getsignal(number) != signal.SIG_IGN]  # nohup
-    before = {number: signal.signal(number, stop) for number in heard}
-    try:
+    with listening(stop):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def refuses(error: BaseException) -> bool:

@@ -1,11 +1,13 @@
 """`fa-run paper`: all that the report judges, part by part, and how long each takes."""
 
 import json
+import signal
+import time
 from pathlib import Path
 
 import pytest
 import yaml
-from helpers import run_here, succeed, told
+from helpers import run_here, start_command, succeed, told, wait_for
 from omegaconf import OmegaConf
 
 from fa_cli import config, paper
@@ -61,6 +63,19 @@ def test_the_same_command_finds_reference_results_finished():
             if found := now.difference(read_yaml(run / "config.yaml")):
                 other[str(run.relative_to(REFERENCE))] = found
     assert other == {}
+
+
+@pytest.mark.slow
+def test_a_signal_waits_for_the_checkpoint(tmp_path):
+    """The run in hand writes it, one line says how to go on; the rest is not begun."""
+    paper_run = start_command(tmp_path, "paper", "parts=[fig3d]")
+    wait_for("config.yaml", tmp_path, paper_run)
+    time.sleep(0.5)  # into the run
+    paper_run.send_signal(signal.SIGINT)
+    _, complaint = paper_run.communicate(timeout=60)
+    assert paper_run.returncode == 128 + signal.SIGINT
+    assert complaint.splitlines()[-1].endswith("stopped; the same command goes on from there")
+    assert len(list(tmp_path.rglob("checkpoint.npz"))) == 1
 
 
 def test_every_run_of_the_report_belongs_to_a_part():
