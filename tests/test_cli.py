@@ -443,7 +443,7 @@ def test_a_rule_from_outside(tmp_path, toy):
     done = run_command(tmp_path, *words, "rule.gain=much", **toys)
     told(done, "rule.gain=much: expected a number")
     (tmp_path / "sign_fa.py").write_text(f"{toy}\n# edited\n")
-    told(run_command(tmp_path, *words, **toys), "sources.sign_fa.py was ", "resume=false")
+    told(run_command(tmp_path, *words, **toys), "sign_fa.py has changed", "resume=false")
 
 
 DATASET = """

@@ -518,7 +518,7 @@ def test_direct_feedback_alignment_in_fig2(tmp_path):
 def test_rules_come_in_one_order(tmp_path, capsys):
     """bp, fa, the other registered ones, then unknown ones; of two runs the one with less typed.
 
-    Where they are not alike, that is told.
+    The other, and where they are not alike, is told.
     """
     names = ["zeta", "shallow", "fa,steps=3", "alpha", "dfa", "fa", "bp"]
     alike = pd.DataFrame({"seed": [0, 1], "step": 9})
@@ -526,6 +526,8 @@ def test_rules_come_in_one_order(tmp_path, capsys):
         Run(tmp_path / f"rule={n}", {"rule": {"name": n.split(",")[0]}}, alike, {}) for n in names
     ]
     found = by_rule(runs)
+    assert capsys.readouterr().err.endswith("rule=zeta; not rule=fa,steps=3\n")
+    by_rule([run for run in runs if run.folder.name != "rule=fa,steps=3"])
     assert capsys.readouterr().err == ""
     by_rule([runs[-1], runs[-2]._replace(metrics=alike[:1])])
     assert "not alike: bp n = 2 to step 9, fa n = 1 to step 9" in capsys.readouterr().err
@@ -567,7 +569,7 @@ def test_with_backprop_alone(name, copied):
         written = texts(FIGURES[name](results))
     except Missing as missing:
         assert "no finished run with rule=fa in " in str(missing)
-        assert str(missing).endswith(f"type `fa-run +sweep={SWEEP_OF[name]}`")
+        assert f"type `fa-run +sweep={SWEEP_OF[name]} outputs={results}`" in str(missing)
         assert name in {*OF_FA, "fig2", "fig3", "figS7"}
     else:
         assert not any("Feedback" in text for text in written)
@@ -636,8 +638,8 @@ def test_a_column_that_was_not_measured_is_named(copied):
     metrics.to_csv(folder / "metrics.csv", index=False)
     with pytest.raises(Missing) as told_once:
         FIGURES["figS11"](results)
-    end = "has no column trace_b_w_1: type `fa-run +sweep=figS11 resume=false`"
-    assert str(told_once.value) == f"{folder} {end}"
+    end = "has no column trace_b_w_1: type `fa-run +sweep=figS11 outputs="
+    assert str(told_once.value) == f"{folder} {end}{results} resume=false`"
 
 
 # ---- the command ---------------------------------------------------------------------------------

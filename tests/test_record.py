@@ -187,7 +187,7 @@ def test_code_from_outside_is_part_of_a_run(tmp_path):
     assert identity(RESOLVED, sources=[path]).difference(first) == ""
     path.write_text("second")
     second = identity(RESOLVED, sources=[path])
-    assert second.difference(first).startswith("sources.sign_fa.py was ")
+    assert second.difference(first).startswith("sign_fa.py has changed")
     unknown = {key: value for key, value in first.items() if key not in ("numerics", "sources")}
     assert second.difference(unknown) == ""
 

@@ -50,7 +50,7 @@ def test_few_trials(tmp_path):
 
 def test_no_study(tmp_path):
     """What to type; the same where no trial came to its end."""
-    with pytest.raises(Missing, match=r"no study .* type `fa-run \+sweep=tune_fa`"):
+    with pytest.raises(Missing, match=r"no study .* type `fa-run \+sweep=tune_fa outputs="):
         FIGURES["study"](tmp_path)
     searched(tmp_path, 0)
     with pytest.raises(Missing):

@@ -61,7 +61,8 @@ def figure(name: str, command: str | None = None) -> Callable:
             except Missing as missing:
                 if command is None:
                     raise
-                where = "" if results == Path("outputs") else f" outputs={results}"
+                place = terminal.shown(results.absolute())
+                where = "" if place == Path("outputs") else f" outputs={place}"
                 again = " resume=false" if isinstance(missing, Incomplete) else ""
                 raise type(missing)(f"{missing}: type `{command}{where}{again}`") from None
 
