@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from helpers import run_command, succeed, told
+from helpers import run_here, succeed, told
 
 from fa_cli.errors import UserError
 from fa_cli.naming import earlier_name, run_name
@@ -48,17 +48,17 @@ def test_names_are_left_alone_by_shells():
     assert len(run_name("fa", [f"k{n}=12345" for n in range(100)])) <= 200
 
 
-def test_three_spellings_are_one_run(fa_run, tmp_path):
+def test_three_spellings_are_one_run(here, tmp_path):
     """Trained once."""
     for rate in ("1e-3", "0.001", ".001"):
-        said = succeed(fa_run(f"optimizer.learning_rate={rate}", *TINY))
+        said = succeed(here(f"optimizer.learning_rate={rate}", *TINY))
     assert "finished before" in said and len(list(tmp_path.rglob("done"))) == 1
 
 
-def test_a_run_that_an_earlier_version_named_is_found(fa_run, tmp_path):
+def test_a_run_that_an_earlier_version_named_is_found(here, tmp_path):
     """Its folder has the words as they were typed, its config lacks what came later."""
     words = ["optimizer.learning_rate=1e-3", "model.sizes=[30,5,10]", *TINY]
-    succeed(fa_run(*words))
+    succeed(here(*words))
     (done,) = tmp_path.rglob("done")
     old = done.parent.rename(done.parent.with_name(earlier_name("fa", words)))
     config = yaml.safe_load((old / "config.yaml").read_text())
@@ -67,7 +67,7 @@ def test_a_run_that_an_earlier_version_named_is_found(fa_run, tmp_path):
     del config["model"]["name"], config["model"]["layers"]
     (old / "config.yaml").write_text(yaml.safe_dump(config))
     (old / "manifest.json").unlink()  # which then said nothing of files
-    assert "finished before" in succeed(fa_run(*words))
+    assert "finished before" in succeed(here(*words))
     assert [path.parent for path in tmp_path.rglob("done")] == [old]
     assert [path.name for path in old.parent.iterdir()] == [old.name]
 
@@ -80,7 +80,7 @@ def finished(tmp_path_factory):
     """A finished run with all kinds of files."""
     folder = tmp_path_factory.mktemp("finished")
     words = ["experiment=debug", "record.audit=1", "record.receptive_fields=3", "steps=10"]
-    succeed(run_command(folder, *words))
+    succeed(run_here(folder, *words))
     (done,) = folder.rglob("done")
     return done.parent
 
