@@ -97,7 +97,8 @@ def test_what_there_is_to_do(tmp_path):
     said = succeed(run_here(tmp_path, "paper", "list=true", f"data_dir={tmp_path}"))
     for part in ("fig2", "fig3", "note9", "theorems"):
         assert any(line.startswith(part) for line in said.splitlines())
-    assert "no svhn in" in said and not list(tmp_path.rglob("metrics.csv"))
+    assert "together about " in said and "no svhn in" in said
+    assert not list(tmp_path.rglob("metrics.csv"))
     told(run_here(tmp_path, "paper", "parts=[fig99]"), "no part is called 'fig99'")
 
 
