@@ -52,7 +52,7 @@ def commands(code: str) -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("page", [page for page in with_commands() if page not in ELSEWHERE])
 def test_what_a_page_says_works(page, tmp_path):
-    """Its files are written, its commands typed and its Python run, one after the other."""
+    """Its files are written and its commands typed, then its Python is run, as one script."""
     environment, snippets = {}, []
     for block in blocks(page):
         if block.title:
@@ -61,7 +61,6 @@ def test_what_a_page_says_works(page, tmp_path):
             path.write_text(block.code)
         elif block.language == "python":
             snippets.append(block.code)
-            python(tmp_path, "\n".join(snippets))
         elif block.language == "sh":
             for words in commands(block.code):
                 if words[0] == "export":
@@ -70,10 +69,11 @@ def test_what_a_page_says_works(page, tmp_path):
                 assert words[0] == "fa-run", words
                 typed = run_command if environment else run_here
                 succeed(typed(tmp_path, *words[1:], **environment))
+    python(tmp_path, "\n".join(snippets))
 
 
 def python(folder: Path, code: str) -> None:
-    """Run a page's Python so far, as a person's script in `folder`."""
+    """Run a page's Python as a person's script in `folder`."""
     kept = {"cwd": folder, "capture_output": True, "text": True, "timeout": 120}
     plain = {**os.environ, "MPLBACKEND": "agg"}
     succeed(subprocess.run([sys.executable, "-c", code], env=plain, **kept))
