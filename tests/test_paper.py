@@ -51,11 +51,12 @@ def test_the_same_command_finds_reference_results_finished():
     with config.apart():
         every = sorted(REFERENCE.rglob(".hydra/overrides.yaml"))
         searched = [path for path in every if path.is_relative_to(REFERENCE / "search")]
-        for typed in [*(path for path in every if path not in searched), *searched[::15]]:
+        for typed in [*(path for path in every if path not in searched), *searched[::12]]:
             run = typed.parents[1]
-            if run.parent.name == "fig4_spiking":
-                continue
             words = yaml.safe_load(typed.read_text())
+            by_hand = not any(word.startswith("+sweep=") for word in words)
+            if run.parent.name == "fig4_spiking" and by_hand:
+                continue
             composed = config.compose(words)
             own = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
             plain = config.resolve(own, words)
