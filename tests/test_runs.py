@@ -1,6 +1,7 @@
 """`fa-run runs` and `fa-run plot figure=sweep`: what was tried, how it ended, what came out."""
 
 import io
+import json
 import shutil
 import signal
 import time
@@ -197,6 +198,9 @@ def test_a_run_that_trains_shows_its_last_row(tmp_path, monkeypatch):
     run.send_signal(signal.SIGTERM)
     run.communicate(timeout=60)
     assert "interrupted 0%" in listed(tmp_path, 80)
+    (noted,), (kept,) = (tmp_path.rglob(name) for name in (PROGRESS, "checkpoint.npz"))
+    with np.load(kept) as stored:  # as far as it will go on from
+        assert json.loads(noted.read_text())["step"] == stored["step"]
 
 
 def test_two_thousand_runs(tmp_path):

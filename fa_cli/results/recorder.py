@@ -52,6 +52,7 @@ class Recorder:
         self.began = False  # from there on the folder is this run's
         self.seconds = 0.0
         self.started = self.saved = self.noted = time.monotonic()
+        self.measured: Mapping[str, np.ndarray] = {}  # the last row
 
     # ---- while it trains -------------------------------------------------------------------------
 
@@ -83,13 +84,14 @@ class Recorder:
         """Keep what was measured before update `step`; column -> (S,), or (S, n_l) of units."""
         self.rows.add(step, phase, metrics)
         self.progress.tell(step, metrics)
+        self.measured = metrics
         if time.monotonic() - self.noted > NOTE_SECONDS:
-            self.note(step, metrics)
+            self.note(step)
 
-    def note(self, step: int, metrics: Mapping[str, np.ndarray]) -> None:
-        """Write down, for who looks, how far the run is and what was measured, mean over seeds."""
-        self.noted = time.monotonic()
-        means = {name: float(values.mean()) for name, values in metrics.items() if values.ndim == 1}
+    def note(self, step: int) -> None:
+        """Write down, for who looks, how far the run is and what was measured last, as means."""
+        self.noted, last = time.monotonic(), self.measured
+        means = {name: float(values.mean()) for name, values in last.items() if values.ndim == 1}
         noted = {"step": step, "stop": self.stop, "metrics": means}
         with suppress(OSError):  # training needs no reader
             write_text(self.folder / PROGRESS, json.dumps(noted))
@@ -132,6 +134,8 @@ class Recorder:
         arrays = {f"state/{name}": self.backend.to_host(array) for name, array in state.items()}
         arrays |= {**self.rows.stored(), **self.audit.stored(), "seconds": np.array(self.elapsed())}
         self.saved = time.monotonic()
+        if self.measured:
+            self.note(step)
         try:
             write_checkpoint(self.folder / "checkpoint.npz", step, self.identity, arrays)
         except OSError as error:
