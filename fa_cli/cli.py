@@ -175,7 +175,7 @@ def in_one_line(error: BaseException) -> BaseException | str:
     if clusters.complains(error):
         return clusters.in_one_line(error)
     if workers.refuses(error):
-        return f"hydra/launcher=cores cannot begin ({error}): {workers.ANOTHER}"
+        return f"hydra/launcher=cores cannot begin ({error}): {clusters.another('cores')}"
     if lost_a_run(error):
         return f"a run was lost ({type(error).__name__}): {clusters.AGAIN}"
     return hydra_messages.in_one_line(error) if hydra_messages.of_hydra(error) else error

@@ -35,10 +35,12 @@ REMEDIES = [  # a pattern in SLURM's words, and what to type
 SENT: list[str] = []  # the arrays of this process, which sends one when that before is over
 LISTED = 3  # seconds that a job is listed after its end
 AGAIN = "type the same command again to go on"
-ANOTHER = (
-    "type another hydra.launcher.KEY=VALUE; "
-    "`fa-run hydra/launcher=slurm --cfg hydra -p hydra.launcher` lists them"
-)
+
+
+def another(launcher: str) -> str:
+    """What to type where a launcher does not take what it was told."""
+    asked = f"fa-run hydra/launcher={launcher} --cfg hydra -p hydra.launcher"
+    return f"type another hydra.launcher.KEY=VALUE; `{asked}` lists them"
 
 
 def elsewhere(words: Iterable[str]) -> bool:
@@ -109,35 +111,27 @@ def tell_of_jobs(sweep: str) -> None:
 
 
 def still_in_the_queue(comment: str) -> str:
-    """As `in_the_queue`, but for jobs that have just ended, which are listed for a moment."""
-    if in_the_queue(comment):
-        time.sleep(LISTED)
-    return in_the_queue(comment)
+    """The jobs with a comment, arrays as one; one that has just ended is listed for a moment."""
+    if comment not in queue().values():
+        return ""
+    time.sleep(LISTED)
+    return " ".join(sorted(number for number, own in queue().items() if own == comment))
 
 
-def in_the_queue(comment: str) -> str:
-    """The numbers of a person's jobs, arrays as one, that have a comment and are not ending."""
-    lines = listed()
-    return " ".join(sorted({line.split()[0] for line in lines if line.endswith(comment)}))
-
-
-def waiting(array: str) -> bool:
-    """Whether jobs of an array are in the queue."""
-    return any(line.split()[0] == array for line in listed())
-
-
-def listed() -> list[str]:
-    """The number and the comment of each of a person's jobs, arrays as one, that is not ending."""
+def queue() -> dict[str, str]:
+    """The comments of a person's jobs that are not ending, by their numbers, arrays as one."""
     states = "--states=PENDING,CONFIGURING,RUNNING,SUSPENDED"
     words = ["squeue", "--me", "--noheader", states, "--format=%F %k"]
     with suppress(OSError):
-        return subprocess.run(words, capture_output=True, text=True).stdout.splitlines()
-    return []
+        lines = subprocess.run(words, capture_output=True, text=True).stdout.splitlines()
+        return dict(line.split(" ", 1) for line in lines)
+    return {}
 
 
 def left_behind() -> str:
     """What a person is told who stops waiting for jobs; nothing where none are left."""
-    left = " ".join(array for array in SENT if waiting(array))
+    waiting = queue() if SENT else {}
+    left = " ".join(array for array in SENT if array in waiting)
     return f"stopped waiting; the jobs go on: `scancel {left}` ends them" if left else ""
 
 
@@ -190,7 +184,7 @@ def in_one_line(error: BaseException) -> str:
     if NO_SLURM in text:
         return "this machine has no SLURM (no `srun`): type hydra/launcher=cores for its own cores"
     if found := re.search(NO_KEY, text):
-        return f"SLURM takes no hydra.launcher.{found[1]}: {ANOTHER}"
+        return f"SLURM takes no hydra.launcher.{found[1]}: {another('slurm')}"
     if isinstance(error.__cause__, subprocess.CalledProcessError):
         return refusal(text.splitlines())
     if found := re.search(LOST, text):
@@ -198,7 +192,7 @@ def in_one_line(error: BaseException) -> str:
         logs = [path for end in ("err", "out") if (path := Path(f"{log}_log.{end}")).exists()]
         where = f"its log is {shown(logs[0])}" if logs else "without a log"
         others = f"; its others go on (`fa-run runs` lists them): then {AGAIN}"
-        rest = others if waiting(job.split("_")[0]) else f"; none is left: {AGAIN}"
+        rest = others if job.split("_")[0] in queue() else f"; none is left: {AGAIN}"
         return f"job {job} was lost ({state}), {where}{rest}"
     first = (text.splitlines() or [type(error).__name__])[0].rstrip(".")
     return f"a job was lost ({first}): {AGAIN}"
@@ -208,5 +202,7 @@ def refusal(lines: Sequence[str]) -> str:
     """The line for jobs that `sbatch` did not take."""
     words = [re.sub(r"sbatch: (error: )?(Batch job submission failed: )?", "", l) for l in lines]
     said = "; ".join(words)
-    remedy = next((typed for pattern, typed in REMEDIES if re.search(pattern, said)), ANOTHER)
+    remedy = next(
+        (typed for pattern, typed in REMEDIES if re.search(pattern, said)), another("slurm")
+    )
     return f"SLURM refused the jobs ({said}): {remedy}"

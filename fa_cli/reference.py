@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType, NoneType, UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from omegaconf import MISSING, DictConfig
@@ -90,7 +90,7 @@ def all_keys() -> list[Key]:
     fields = config.keys_of(RunConfig).items()
     found = [of_field(name, known, chosen.get(name, {})) for name, known in fields]
     phases = config.keys_of(PhaseConfig, "phases[].")
-    found += [of_field(name, known) for name, known in phases.items()]
+    found += [of_field(name, known, {}) for name, known in phases.items()]
     parts = (("model", MODELS), ("rule", RULES), ("dataset", DATASETS), ("model.layers[]", LAYERS))
     for group, registry in parts:
         for name, part in registry.items():
@@ -113,7 +113,7 @@ def in_files() -> dict[str, dict[str, str]]:
     return found
 
 
-def of_field(name: str, known: Any, chosen: Mapping[str, str] = MappingProxyType({})) -> Key:
+def of_field(name: str, known: Any, chosen: Mapping[str, str]) -> Key:
     """A key of the schema; `chosen`: the values that YAML files give it."""
     listed = known.default_factory() if callable(known.default_factory) else known.default
     default = "" if listed == MISSING else shown(listed)

@@ -12,10 +12,6 @@ from fa_cli.errors import Stopped
 from fa_cli.results.files import is_gone, this_process
 from fa_cli.terminal import listening
 
-ANOTHER = (
-    "type another hydra.launcher.KEY=VALUE; "
-    "`fa-run hydra/launcher=cores --cfg hydra -p hydra.launcher` lists them"
-)
 RESTARTS = 3  # of a sweep whose workers are killed again and again
 GRACE = 2.0  # seconds within which a second signal is the first: `timeout` sends two
 

@@ -347,6 +347,12 @@ def check_files(files: Files, what: str, expected: str, fits: Callable[[np.dtype
             )
 
 
+def codes_of(setting: Setting, files: Files, targets: Sequence[float]) -> Array:
+    """What is wanted for each class, (classes, classes): `targets` of wrong and of right ones."""
+    classes = int(files.train_labels.max()) + 1
+    return setting.backend.to_device(np.where(np.eye(classes), targets[1], targets[0]))
+
+
 def checksums_of(files: Files) -> dict[str, str]:
     """Those of all arrays, for the manifest."""
     names = ("train images", "train labels", "test images", "test labels")  # as in Files

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 
 from fa_cli.backend import Backend
-from fa_cli.data import PIECE, Change, Files, Labelled, Setting, check_files, dataset
+from fa_cli.data import PIECE, Change, Files, Labelled, Setting, check_files, codes_of, dataset
 from fa_cli.data.distortions import Distortion
 from fa_cli.options import Expected, Pair, Whole, Words
 from fa_cli.signals import Array
@@ -101,8 +101,7 @@ def shown(
         data = Labelled(setting, files, numbers, lambda x, labels: x, validation, change, False)
         data.grey = pixels.grey
         return data
-    classes = int(kept.train_labels.max()) + 1
-    codes = setting.backend.to_device(np.where(np.eye(classes), targets[1], targets[0]))
+    codes = codes_of(setting, kept, targets)
     return Labelled(setting, files, numbers, lambda x, labels: codes[labels], validation, change)
 
 

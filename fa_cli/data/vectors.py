@@ -9,7 +9,7 @@ from typing import Annotated
 
 import numpy as np
 
-from fa_cli.data import Files, Labelled, Setting, check_files, dataset
+from fa_cli.data import Files, Labelled, Setting, check_files, codes_of, dataset
 from fa_cli.data.images import Validation
 from fa_cli.options import Pair, Words
 from fa_cli.signals import Array
@@ -41,8 +41,7 @@ def shown(setting: Setting, files: Files, targets: list[float], validation: int)
     dtype = setting.backend.dtype
     mean, sd = kept.train.mean(axis=0), kept.train.std(axis=0)
     shift, scale = map(to_device, (mean, np.where(sd > 0, sd, 1)))
-    classes = int(kept.train_labels.max()) + 1
-    codes = to_device(np.where(np.eye(classes), targets[1], targets[0]))
+    codes = codes_of(setting, kept, targets)
 
     def numbers(x: Array) -> Array:
         return ((x - shift) / scale).astype(dtype, copy=False)
