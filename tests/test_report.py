@@ -67,7 +67,7 @@ def test_verdicts(tmp_path, mean, row, verdict, note):
     """Of six seeds; where a claim wants more it is not judged, but told how it stands."""
     make_run(tmp_path / "x" / "rule=a", np.full(6, mean))
     if verdict == "not run":
-        note += " the criterion so far: fa-run x. as it is"
+        note += f" the criterion so far; as it is.: fa-run x outputs={tmp_path}"
     judged = judge_claim(row, tmp_path)
     assert (judged.word, judged.note, judged.n) == (verdict, note, 6)
 
@@ -78,7 +78,7 @@ def test_a_row_has_all_its_columns(tmp_path):
     make_run(tmp_path / "x" / "rule=a", [0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
     row = as_row(judge_claim(claim("order"), tmp_path))
     assert (row["verdict"], row["measured"], row["n"], row["p"]) == ("not run", "", "", "")
-    assert row["note"] == "no finished result in x/rule=b: fa-run x"
+    assert row["note"] == f"no finished result in x/rule=b: fa-run x outputs={tmp_path}"
     make_run(tmp_path / "x" / "rule=b", [1.1, 1.2, 1.3, 1.4, 1.5, 1.6])
     row = as_row(judge_claim(claim("order"), tmp_path))
     assert tuple(row) == COLUMNS and row["verdict"] == "reproduced"
@@ -129,7 +129,7 @@ def test_damaged_results_are_not_judged(tmp_path, damage):
     path.unlink() if content is None else path.write_bytes(content)
     verdict = judge_claim(NSE, tmp_path)
     assert (verdict.word, verdict.judgement, verdict.n) == ("not run", None, 0)
-    assert told in verdict.note and verdict.note.endswith(": fa-run x")
+    assert told in verdict.note and verdict.note.endswith(f": fa-run x outputs={tmp_path}")
 
 
 @pytest.mark.quick
@@ -145,13 +145,16 @@ def test_every_claim_is_there_and_can_be_judged():
 
 @pytest.mark.quick
 @pytest.mark.skipif(not PAPER.is_dir(), reason="the reference results are not here")
-def test_the_reference_results_are_judged_as_before(tmp_path):
+def test_the_reference_results_are_judged_as_before(tmp_path, monkeypatch):
     """All that the report says of them; numbers up to rounding."""
+    again = tmp_path / "outputs" / "paper"
+    again.mkdir(parents=True)
     for folder in PAPER.iterdir():
         if folder.is_dir():
-            (tmp_path / folder.name).symlink_to(folder)
-    write_report(SimpleNamespace(results=str(tmp_path), claim=None))
-    before, now = (read_report(folder / "report.csv") for folder in (PAPER, tmp_path))
+            (again / folder.name).symlink_to(folder)
+    monkeypatch.chdir(tmp_path)
+    write_report(SimpleNamespace(results="outputs/paper", claim=None))
+    before, now = (read_report(folder / "report.csv") for folder in (PAPER, again))
     texts = before.columns.drop([*NUMBERS, *WITH_NUMBERS])
     pd.testing.assert_frame_equal(now[texts], before[texts])
     for name in WITH_NUMBERS:
@@ -161,7 +164,7 @@ def test_the_reference_results_are_judged_as_before(tmp_path):
     pd.testing.assert_frame_equal(*numbers, rtol=0.02, atol=1e-12)
     counted = now["verdict"].value_counts()
     assert counted["reproduced"] >= 30 and counted.sum() == len(IDS)
-    assert f"{counted['reproduced']} reproduced" in (tmp_path / "report.md").read_text()
+    assert f"{counted['reproduced']} reproduced" in (again / "report.md").read_text()
 
 
 def read_report(path: Path) -> pd.DataFrame:

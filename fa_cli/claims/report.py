@@ -20,7 +20,7 @@ from fa_cli import terminal
 from fa_cli.claims.criteria import CRITERIA, Judgement, load_criteria
 from fa_cli.claims.page import page
 from fa_cli.errors import UserError, suggest
-from fa_cli.results.files import results_in, write_text
+from fa_cli.results.files import into, results_in, write_text
 from fa_cli.results.reading import finished, load_run
 
 OF_CLAIM = ("id", "where", "claim", "paper")
@@ -86,7 +86,7 @@ def judge_claim(claim: Mapping, results: Path) -> Verdict:
 
     One whose runs are missing, damaged or too few is `not run`, with the reason in its note.
     """
-    command, note = claim["command"], claim.get("note", "")
+    command, note = into(claim["command"], results), claim.get("note", "")
     missing = [run for run in claim["runs"].values() if not finished(results / run)]
     if missing:
         told = f"no finished result in {', '.join(missing)}"
@@ -102,8 +102,9 @@ def judge_claim(claim: Mapping, results: Path) -> Verdict:
     n = min(run.metrics["seed"].nunique() for run in runs.values())
     if n < claim["n"]:
         so_far = "would meet" if judgement.met else "does not meet"
-        told = f"n = {n} of {claim['n']}; {so_far} the criterion so far: {command}"
-        return Verdict(claim, "not run", judgement, n, f"{told}. {note}".rstrip(". "))
+        told = f"n = {n} of {claim['n']}; {so_far} the criterion so far"
+        told = f"{'; '.join(filter(None, [told, note]))}: {command}"
+        return Verdict(claim, "not run", judgement, n, told)
     word = "close" if judgement.close else "not reproduced"
     told = "; ".join(filter(None, [judgement.note, note]))
     return Verdict(claim, "reproduced" if judgement.met else word, judgement, n, told)

@@ -24,7 +24,7 @@ from fa_cli import terminal
 from fa_cli.errors import UserError, one_line, suggest
 from fa_cli.figures.found import Incomplete, Missing, by_rule, find_runs
 from fa_cli.registry import Registry, import_all
-from fa_cli.results.files import results_in, write_bytes
+from fa_cli.results.files import into, results_in, write_bytes
 from fa_cli.rules import RULES, load_rules
 
 __all__ = ["FIGURES", "Incomplete", "Missing", "by_rule", "figure", "find_runs", "plot"]
@@ -61,10 +61,9 @@ def figure(name: str, command: str | None = None) -> Callable:
             except Missing as missing:
                 if command is None:
                     raise
-                place = terminal.shown(results.absolute())
-                where = "" if place == Path("outputs") else f" outputs={place}"
                 again = " resume=false" if isinstance(missing, Incomplete) else ""
-                raise type(missing)(f"{missing}: type `{command}{where}{again}`") from None
+                typed = f"{into(command, results)}{again}"
+                raise type(missing)(f"{missing}: type `{typed}`") from None
 
         FIGURES.add(name, drawn, function)
         return drawn

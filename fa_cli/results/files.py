@@ -4,6 +4,8 @@ import errno
 import fcntl
 import glob
 import os
+import re
+import shlex
 import socket
 import tempfile
 import time
@@ -12,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from fa_cli import terminal
 from fa_cli.errors import UserError, complain
 
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
@@ -40,6 +43,13 @@ def results_in(value: Any) -> Path:
             "results=DIR"
         )
     return folder
+
+
+def into(command: str, results: Path) -> str:
+    """`command`, or several with `;` between, as it is typed to leave its results in a folder."""
+    place = terminal.shown(results.absolute())
+    where = "" if place == Path("outputs") else " " + shlex.quote(f"outputs={place}")
+    return re.sub("fa-run [^;]+", lambda typed: typed[0] + where, command)
 
 
 def at_home(word: str) -> str:
