@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -24,7 +25,6 @@ from fa_cli.schema import FOLDER
 CONF = str(FOLDER)
 BLAS = "OPENBLAS_NUM_THREADS"  # threads of our own do better; each it starts may be one too many
 LAUNCHERS = ("joblib", "ray", "concurrent", "multiprocessing")  # packages that lose a process
-LEFT = 75  # status: a temporary failure, as sysexits.h has it
 
 
 @hydra.main(version_base="1.3", config_path=CONF, config_name="config")
@@ -80,7 +80,7 @@ def train_here(cfg: DictConfig) -> float:
     typed = list(state.overrides.task)
     folder = Path(state.runtime.output_dir)
     tally.add(tally.BEGUN, str(folder), clusters.own_log())
-    if tally.has(tally.STOPPING) or (cfg.get("fail_fast") and tally.has(tally.FAILED)):
+    if tally.has(tally.STOPPING) or (cfg.get("fail_fast") is True and tally.has(tally.FAILED)):
         tally.add(tally.LEFT_OUT)
         return float("inf")
     outcome = experiment.run(cfg, folder, typed)
@@ -111,6 +111,7 @@ def main() -> None:
     traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"  # Hydra's switch: who wants to see where
     os.environ[tally.WHERE] = "1" if traceback else ""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us as they are
+    os.environ[tally.SINCE] = str(time.time())
     path = tally_file(sys.argv)
     os.environ[tally.TALLY], os.environ[tally.COMMAND] = str(path), str(os.getpid())
     outcomes = []
@@ -126,7 +127,7 @@ def main() -> None:
         sys.exit(1)
     finally:
         outcomes = tell_outcomes(path)
-    left = LEFT if tally.ELSEWHERE in outcomes else 0
+    left = tally.LEFT if tally.ELSEWHERE in outcomes else 0
     sys.exit(1 if tally.FAILED in outcomes else left)
 
 
@@ -142,7 +143,7 @@ def tally_file(words: Sequence[str]) -> Path:
 def tell_outcomes(path: Path) -> list[str]:
     """How this command's runs ended, from their tally; said as well, where there are several."""
     endings = tally.read(path)
-    path.unlink()
+    path.unlink(missing_ok=True)
     for begun in tally.lost(endings):
         where, log = terminal.shown(Path(begun.told)), terminal.shown(Path(begun.log))
         what = "still runs" if is_locked(Path(begun.told)) else "was lost with its process"
@@ -201,7 +202,7 @@ def command(words: list[str]) -> None:
         switches = {"-m", "--multirun", "hydra.mode=MULTIRUN"}
         several = {*words} & switches or any("sweep=" in word for word in words)
         tally.expect(config.sweep_size(words) if several else None)
-        if not several and clusters.elsewhere(words) and not asks_only(words):
+        if not several and clusters.launcher(words) and not asks_only(words):
             raise UserError("a launcher is for several runs: add -m, or leave hydra/launcher away")
     parser = get_args_parser()
     parser.error = raise_usage  # type: ignore[method-assign]  # of this parser alone

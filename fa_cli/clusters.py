@@ -17,6 +17,7 @@ from fa_cli.errors import UserError
 from fa_cli.naming import digest
 from fa_cli.terminal import out, shown
 
+ON_CORES = ("cores", "joblib")  # launchers whose workers are on this machine
 NO_SLURM = 'Could not detect "srun"'
 NO_KEY = "Unknown argument '(.+?)' for executor"
 LOST = r"Job (\S+) .*with path (.*)_result\.pkl\s+has not produced any output \(state: (.*)\)"
@@ -37,20 +38,26 @@ LISTED = 3  # seconds that a job is listed after its end
 AGAIN = "type the same command again to go on"
 
 
-def another(launcher: str) -> str:
+def another(name: str) -> str:
     """What to type where a launcher does not take what it was told."""
-    asked = f"fa-run hydra/launcher={launcher} --cfg hydra -p hydra.launcher"
+    asked = f"fa-run hydra/launcher={name} --cfg hydra -p hydra.launcher"
     return f"type another hydra.launcher.KEY=VALUE; `{asked}` lists them"
 
 
+def launcher(words: Iterable[str]) -> str:
+    """The launcher that a command line names last, empty where it names none."""
+    named = [word.partition("=") for word in words]
+    return next((name for key, _, name in reversed(named) if key == "hydra/launcher"), "")
+
+
 def elsewhere(words: Iterable[str]) -> bool:
-    """Whether a command line names a launcher, so that other machines may train its runs."""
-    return any(word.startswith("hydra/launcher=") for word in words)
+    """Whether other machines may train the runs of a command line."""
+    return launcher(words) not in ("", "basic", *ON_CORES)
 
 
 def on_cores(words: Iterable[str]) -> bool:
     """Whether a command line names joblib's launcher, whose workers are on this machine."""
-    return any(word in ("hydra/launcher=cores", "hydra/launcher=joblib") for word in words)
+    return launcher(words) in ON_CORES
 
 
 def prepare(words: Sequence[str]) -> None:

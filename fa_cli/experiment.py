@@ -61,13 +61,13 @@ def run(composed: DictConfig, folder: Path, typed: Sequence[str]) -> Outcome:
         checked = config.check(plain)
         same = identity(plain, config.option_defaults(plain), foreign_files(plain))
         folder = where_it_is(folder, composed.rule.name, typed, same)
-        if checked.resume and finished(folder, same):
+        if is_done(folder, checked.resume, same):
             check_data(folder, checked)
             return before(folder)
         with locked(folder) as alone:
             if not alone:
                 return Outcome(tally.ELSEWHERE, folder)
-            if checked.resume and finished(folder, same):  # by now
+            if is_done(folder, checked.resume, same):  # by now
                 return before(folder)
             check_own(folder)
             texts = {
@@ -79,6 +79,11 @@ def run(composed: DictConfig, folder: Path, typed: Sequence[str]) -> Outcome:
         with contextlib.suppress(OSError):
             folder.rmdir()  # if nothing is in it
         raise
+
+
+def is_done(folder: Path, resume: bool, same: Identity) -> bool:
+    """Whether a folder holds the finished run; without `resume` only what this command has made."""
+    return (resume or tally.made(folder / "done")) and finished(folder, same)
 
 
 def where_it_is(folder: Path, rule: str, typed: Sequence[str], same: Identity) -> Path:

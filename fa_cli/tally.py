@@ -21,10 +21,12 @@ from fa_cli.results.files import is_gone, this_process
 TALLY = "FA_RUN_TALLY"  # environment: the file
 COMMAND = "FA_RUN_COMMAND"  # environment: the process that a person started
 WANTED = "FA_RUN_WANTED"  # environment: how many runs it makes, where that is known, and since when
+SINCE = "FA_RUN_SINCE"  # environment: when the command began
 WHERE = "FA_RUN_WHERE"  # environment: not empty where a person wants to see where in the code
 PREFIX = ".fa-run-"  # of the file's name, before the process that made it
 BEGUN, QUEUED, FAILED, ELSEWHERE = "begun", "queued again", "failed", "in training elsewhere"
 TRAINED, BEFORE, LEFT_OUT = "trained", "finished before", "left out"
+LEFT = 75  # status where other processes have some runs: a temporary failure, says sysexits.h
 STOPPING = "stopping"  # no run of its own: those that have not begun are left out
 
 
@@ -65,8 +67,14 @@ def open_existing(path: str, flags: int) -> int:
 
 
 def read(path: Path) -> list[Ending]:
-    """All that was counted, in its order; a line that a full disk has cut does not count."""
-    lines = path.read_text().split("\n")
+    """All that was counted, in its order; a line that a full disk has cut does not count.
+
+    Nothing where the command has ended: a cluster's jobs go on without it.
+    """
+    try:
+        lines = path.read_text().split("\n")
+    except FileNotFoundError:
+        return []
     return [Ending(*json.loads(line)) for line in lines[:-1]]
 
 
@@ -111,6 +119,12 @@ def has(outcome: str) -> bool:
     """Whether a run of this command has ended so, or a signal has come to stop all, STOPPING."""
     path = os.environ.get(TALLY, "")
     return bool(path) and any(ending.outcome == outcome for ending in read(Path(path)))
+
+
+def made(path: Path) -> bool:
+    """Whether this command has written a file, as its job before a time limit may have."""
+    since = float(os.environ.get(SINCE) or "inf")
+    return path.exists() and path.stat().st_mtime >= since
 
 
 def lost(endings: Sequence[Ending]) -> list[Ending]:

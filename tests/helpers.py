@@ -67,9 +67,8 @@ def run_command(folder: Path, *words: str, **environment: str) -> subprocess.Com
 def run_here(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess:
     """What `run_command` does, in this process: the same words, texts and status, much faster."""
     out, err = io.StringIO(), io.StringIO()
-    own = dict.fromkeys(
-        ("HYDRA_FULL_ERROR", tally.WHERE, tally.TALLY, tally.COMMAND), ""
-    )  # it sets these
+    names = ("HYDRA_FULL_ERROR", tally.WHERE, tally.SINCE, tally.TALLY, tally.COMMAND)
+    own = dict.fromkeys(names, "")  # it sets these
     with pytest.MonkeyPatch.context() as patch, config.apart():
         for name, value in (own | environment).items():
             patch.setenv(name, value)

@@ -13,7 +13,8 @@ import pytest
 from helpers import FA_RUN, hears_signals, run_command, start_command, succeed, told, wait_for
 
 import fa_cli
-from fa_cli.errors import Stopped
+from fa_cli import tally
+from fa_cli.errors import Stopped, UserError
 from fa_cli.results.files import is_gone, is_locked, locked
 from fa_cli.tally import BEGUN, QUEUED, Ending, lost
 
@@ -185,8 +186,8 @@ def test_workers_that_are_killed_again_and_again(tmp_path):
 
 def test_what_killed_commands_have_left_is_removed(tmp_path):
     """The file that counts a command's runs, by the next command that begins there."""
-    sweep = ["-m", "rule=bp,fa", *LONG, "hydra/launcher=cores"]
-    run = start_command(tmp_path, *sweep)
+    sweep, here = ["-m", "rule=bp,fa", *LONG, "hydra/launcher=cores"], {"TMPDIR": str(tmp_path)}
+    run = start_command(tmp_path, *sweep, **here)
     wait_for("config.yaml", tmp_path, run)
     (mine,) = tmp_path.glob(".fa-run-*")
     for pid in [*workers_of(run), run.pid]:
@@ -194,7 +195,7 @@ def test_what_killed_commands_have_left_is_removed(tmp_path):
     run.communicate()
     assert mine.exists()
     (tmp_path / ".fa-run-notes").write_text("keep")
-    succeed(run_command(tmp_path, "steps=20", "hydra/launcher=cores", "-m"))
+    succeed(run_command(tmp_path, "steps=20", "hydra/launcher=cores", "-m", **here))
     assert [path.name for path in tmp_path.glob(".fa-run-*")] == [".fa-run-notes"]
 
 
@@ -239,3 +240,29 @@ def test_a_run_that_another_process_took_over_is_not_lost():
     begun = [Ending(process, BEGUN, folder) for process, folder in ["1a", "2b", "3a", "4b"]]
     assert lost([*begun, Ending("3", "trained", "")]) == [begun[3]]
     assert lost([*begun, Ending("3", "trained", ""), Ending("4", QUEUED, "")]) == []
+
+
+def test_a_job_that_outlives_its_command(tmp_path, monkeypatch):
+    """It trains as if none had stopped, and counts for nobody."""
+    monkeypatch.setenv(tally.TALLY, str(tmp_path / "removed"))
+    monkeypatch.setenv(tally.WANTED, f"2 {time.time()}")
+    tally.add("trained")
+    assert not tally.has(tally.STOPPING) and not tally.has(tally.FAILED)
+    assert tally.left() is None and not list(tmp_path.iterdir())
+
+
+def test_train_from_the_start_once(tmp_path, monkeypatch):
+    """resume=false begins anew; a job of that command that goes on after a time limit does not."""
+    words = ["rule=fa", "steps=20000", "seeds=5", "record.checkpoint_seconds=0.1", "resume=false"]
+    checkpoint = tmp_path / "outputs" / "linear" / "rule=fa,seeds=5,steps=20000" / "checkpoint.npz"
+    process = start_command(tmp_path, *words)
+    wait_for("checkpoint.npz", tmp_path, process)
+    process.send_signal(signal.SIGTERM)
+    assert "without resume=false the same command goes on" in process.communicate(timeout=60)[1]
+    checkpoint.write_bytes(b"cut short")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(tally.SINCE, "0")
+    with pytest.raises(UserError, match="damaged"):
+        fa_cli.run(*words)
+    monkeypatch.setenv(tally.SINCE, str(time.time()))
+    assert fa_cli.run(*words).summary.notna().all().all() and not checkpoint.exists()

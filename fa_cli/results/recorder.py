@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from fa_cli import tally
 from fa_cli.errors import Stopped, UserError, complain, one_line
 from fa_cli.results.audit import Audit
 from fa_cli.results.checkpoint import fill, read_checkpoint, write_checkpoint
@@ -143,17 +144,26 @@ class Recorder:
                 raise
             complain(f"no checkpoint before step {step} ({error.strerror}); training goes on")
         if self.progress.interrupted:
-            text = f"stopped before step {step} of {self.stop}; the same command goes on from there"
+            text = f"stopped before step {step} of {self.stop}; {self.what_is_left()}"
             raise Stopped(text, self.progress.interrupted)
+
+    def what_is_left(self) -> str:
+        """What a person is told whose run has been stopped."""
+        if self.config.resume:
+            return "the same command goes on from there"
+        if (self.folder / "done").exists():
+            return "its earlier results are as they were"
+        return "without resume=false the same command goes on from there"
 
     def restore(self, state: State) -> int:
         """Fill `state` from the run's checkpoint and return its step; 0 if there is none.
 
-        From here on the folder is this run's. Raises UserError for a damaged checkpoint, and for
-        that of another run or of another version of fa-run.
+        Without `resume` only what this command has made counts, as after a time limit. From here on
+        the folder is this run's. Raises UserError for a damaged checkpoint, and for that of another
+        run or of another version of fa-run.
         """
         path, step = self.folder / "checkpoint.npz", 0
-        if self.config.resume and path.exists():
+        if path.exists() and (self.config.resume or tally.made(path)):
             try:
                 step = self.take_over(read_checkpoint(path, self.identity), state)
             except DAMAGE as error:
