@@ -7,6 +7,7 @@ from omegaconf import OmegaConf
 
 from fa_cli import config, experiment, tally
 from fa_cli.errors import UserError
+from fa_cli.naming import quoted
 from fa_cli.results.files import at_home
 from fa_cli.results.reading import Results, load_run, together
 
@@ -32,9 +33,14 @@ def searched(words: Sequence[str]) -> list[str]:
     """The words with `--config-dir DIR` as the override that it stands for."""
     words = list(words)
     for k, word in enumerate(words):
-        name, _, folder = word.partition("=")
-        if name in ("--config-dir", "-cd"):
-            folder = folder or "".join(words[k + 1 : k + 2])
-            rest = words[:k] + words[k + 1 + ("=" not in word) :]
-            return [*rest, f"hydra.searchpath=[file://{Path(folder).absolute()}]"]
+        name, equals, folder = word.partition("=")
+        if name not in ("--config-dir", "-cd"):
+            continue
+        rest = words[:k] + words[k + 1 :]
+        if not equals:
+            folder, rest = "".join(words[k + 1 : k + 2]), words[:k] + words[k + 2 :]
+        if not folder:
+            raise UserError(f"{name}: expected a folder: type {name} DIR")
+        place = quoted(f"file://{Path(folder).absolute()}")
+        return [*rest, f"hydra.searchpath=[{place}]"]
     return words

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from fa_cli import config, experiment, terminal
 from fa_cli.backend import BACKENDS
 from fa_cli.errors import UserError
+from fa_cli.options import listed
 from fa_cli.probes import METRICS
 from fa_cli.results.checkpoint import fill, read_checkpoint
 from fa_cli.results.files import results_in, write_text
@@ -26,8 +27,8 @@ def measure_runs(cfg: DictConfig) -> None:
     Raises UserError where none has a checkpoint, and for an unknown metric.
     """
     config.register()
-    metrics = [cfg.metrics] if isinstance(cfg.metrics, str) else cfg.metrics
-    for name in metrics or []:
+    metrics = listed(cfg.metrics)
+    for name in metrics:
         METRICS.find(name)
     found = folders(results_in(cfg.results))
     kept = [folder for folder in found if (folder / "checkpoint.npz").exists()]
@@ -37,7 +38,7 @@ def measure_runs(cfg: DictConfig) -> None:
             "those trained with record.keep_checkpoint=true"
         )
     for folder in kept:
-        table = measured(folder, metrics, cfg.data_dir)
+        table = measured(folder, metrics or None, cfg.data_dir)
         write_text(folder / MEASURED, csv(with_earlier(table, folder / MEASURED)))
         terminal.show_measured(folder, table["step"].max(), summarise(table))
 

@@ -17,6 +17,18 @@ NAMED_APART = ("experiment", "sweep", "outputs", "data_dir", "fetch", "fail_fast
 LONGEST = 200  # characters of a name
 
 
+def override(key: str, value: Any) -> str:
+    """`key=value` as a word that Hydra reads back as it is, whatever the value has in it."""
+    plain = re.fullmatch(r"[-+~./\w]+", str(value))
+    return f"{key}={value if plain else quoted(str(value))}"
+
+
+def quoted(text: str) -> str:
+    """A text in Hydra's quotes."""
+    inner = text.replace("\\", r"\\").replace("'", r"\'")
+    return f"'{inner}'"
+
+
 def run_name(rule: str, typed: Sequence[str]) -> str:
     """The name for a rule and the overrides that were typed; of one key the last counts."""
     from hydra.core.override_parser.overrides_parser import OverridesParser

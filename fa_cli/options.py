@@ -7,7 +7,7 @@ what it is. An argument with a default may be left out of the YAML file.
 
 import inspect
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import NoneType, SimpleNamespace, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -130,6 +130,20 @@ def check(key: str, value: Any, option: Option) -> None:
     if told := complaint(option.kind, value):
         shown = "null" if value is None else value
         raise UserError(f"{key}={shown}: {told}")
+
+
+def listed(value: Any) -> list[str]:
+    """The words of a key that takes one or a list of them; none where it is null."""
+    if value is None:
+        return []
+    several = isinstance(value, Sequence) and not isinstance(value, str)
+    return [str(word) for word in value] if several else [str(value)]
+
+
+def true_or_false(key: str, value: Any) -> bool:
+    """The value of a switch; raises UserError where it is neither."""
+    check(key, value, Option(bool))
+    return value
 
 
 def defaults_of(options: Mapping[str, Option]) -> dict[str, Any]:

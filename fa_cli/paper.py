@@ -6,17 +6,19 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import yaml
 from omegaconf import DictConfig
 from rich.table import Table
 
-from fa_cli import terminal
+from fa_cli import tally, terminal
 from fa_cli.claims.report import read_claims
 from fa_cli.data.fetch import data_folder
 from fa_cli.errors import Stopped, UserError, complain, suggest
+from fa_cli.naming import override
+from fa_cli.options import listed, true_or_false
 from fa_cli.results.files import folder_of
 from fa_cli.results.reading import finished
 from fa_cli.schema import FOLDER
@@ -47,7 +49,8 @@ def train_paper(cfg: DictConfig) -> None:
     Raises UserError for an unknown part, and in the end where some could not be made.
     """
     outputs, data_dir = folder_of("outputs", cfg.outputs), data_folder(cfg.data_dir)
-    wanted = chosen(parts_of(read_claims()), cfg.parts, cfg.images)
+    images, only_list = (true_or_false(key, cfg[key]) for key in ("images", "list"))
+    wanted = chosen(parts_of(read_claims()), listed(cfg.parts), images)
     left = [part for part in wanted if part.unfinished(outputs)]
     lacks = {part.name: lacking(part, data_dir) for part in left}
     able = [part for part in left if not lacks[part.name]]
@@ -55,17 +58,14 @@ def train_paper(cfg: DictConfig) -> None:
     terminal.tables.print(overview(wanted, lacks, costs))
     if costs:
         terminal.out.print(f"together about {in_words(np.nansum([*costs.values()]))}")
-    if cfg.list:
+    if only_list:
         return
     failed = []
     for number, part in enumerate(able, start=1):
         rest = in_words(np.nansum([costs[later.name] for later in able[number - 1 :]]))
         terminal.out.print(f"part {number} of {len(able)}: {part.name}; about {rest} to go")
-        words = [*part.words, f"outputs={outputs}", f"data_dir={data_dir}"]
-        status = carry_out([sys.executable, "-m", "fa_cli", *words])
-        if status > 128:
-            raise Stopped("stopped; the same command goes on from there", status - 128)
-        if status:
+        places = override("outputs", outputs), override("data_dir", data_dir)
+        if carry_out([sys.executable, "-m", "fa_cli", *part.words, *places]) not in (0, tally.LEFT):
             failed.append(part.name)
     for name, lack in lacks.items():
         if lack:
@@ -75,13 +75,22 @@ def train_paper(cfg: DictConfig) -> None:
 
 
 def carry_out(words: Sequence[str]) -> int:
-    """The status of a command; a signal that stops this process stops it, after its checkpoint.
+    """The status of a command.
 
-    `subprocess.run` would kill it a quarter of a second after Ctrl-C.
+    A signal that stops this process is handed on: raises Stopped once the command has ended, after
+    its checkpoint. `subprocess.run` would kill it a quarter of a second after Ctrl-C.
     """
-    process = subprocess.Popen(words)
-    with terminal.listening(lambda number, frame: process.send_signal(number)):
-        return process.wait()
+    process, heard = subprocess.Popen(words), []
+
+    def hand_on(number: int, frame: Any) -> None:
+        heard.append(number)
+        process.send_signal(number)
+
+    with terminal.listening(hand_on):
+        status = process.wait()
+    if heard:
+        raise Stopped("stopped; the same command goes on from there", heard[0])
+    return status
 
 
 def parts_of(claims: Sequence[Mapping]) -> list[Part]:
@@ -140,13 +149,13 @@ def dataset_of(experiment: str) -> str:
     return chosen or "linear"
 
 
-def chosen(parts: Sequence[Part], names: Sequence[str] | None, images: bool) -> list[Part]:
+def chosen(parts: Sequence[Part], names: Sequence[str], images: bool) -> list[Part]:
     """Those that are named, or all; without `images` those that need no files.
 
     Raises UserError for a name that is none.
     """
     known = {part.name: part for part in parts}
-    for name in names or []:
+    for name in names:
         if name not in known:
             raise UserError(f"no part is called {name!r}: {suggest(str(name), known)}")
     named = [known[name] for name in names] if names else list(parts)

@@ -14,7 +14,7 @@ from fa_cli.data import DATASETS
 from fa_cli.errors import UserError, suggest
 from fa_cli.layers import LAYERS
 from fa_cli.models import MODELS
-from fa_cli.options import Option, Words
+from fa_cli.options import Option, Words, listed
 from fa_cli.probes import METRICS
 from fa_cli.results.reading import read_yaml
 from fa_cli.rules import RULES
@@ -44,7 +44,7 @@ class Key(NamedTuple):
 def tell_keys(cfg: DictConfig) -> None:
     """Print the keys that have one of some words in them; raises UserError where none does."""
     config.register()
-    for key in with_words(all_keys(), list(cfg.names)):
+    for key in with_words(all_keys(), listed(cfg.names)):
         of = f" ({key.of})" if key.of else ""
         default = f"default {key.defaults}" if key.defaults else ""
         told = ", ".join(filter(None, (key.may_be, default)))
@@ -55,7 +55,7 @@ def tell_keys(cfg: DictConfig) -> None:
 def tell_metrics(cfg: DictConfig) -> None:
     """Print what some metrics, or all, measure; raises UserError where one is unknown."""
     config.register()
-    names = [name if name in METRICS else metric_of(str(name)) for name in cfg.names]
+    names = [name if name in METRICS else metric_of(name) for name in listed(cfg.names)]
     for name in names:
         METRICS.find(name)
     for name in names or sorted(METRICS):

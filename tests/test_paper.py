@@ -89,7 +89,7 @@ def test_every_run_of_the_report_belongs_to_a_part():
     assert parts["fig3_variants"].datasets == parts["note5_variants"].datasets == {"mnist"}
     assert parts["note6"].datasets == {"svhn"} and parts["note7"].datasets == {"timit"}
     assert parts["fig4"].runs == ["fig4_spiking/rule=fa", "fig4_spiking/rule=shallow"]
-    small = {part.name for part in paper.chosen([*parts.values()], None, images=False)}
+    small = {part.name for part in paper.chosen([*parts.values()], [], images=False)}
     assert {"fig2", "theorems"} < small and small.isdisjoint({"fig3", "note9"})
 
 
@@ -101,18 +101,20 @@ def test_what_there_is_to_do(tmp_path):
     assert "together about " in said and "no svhn in" in said
     assert not list(tmp_path.rglob("metrics.csv"))
     told(run_here(tmp_path, "paper", "parts=[fig99]"), "no part is called 'fig99'")
+    told(run_here(tmp_path, "paper", "parts=5"), "no part is called '5'")
+    told(run_here(tmp_path, "paper", "images=no"), "images=no: expected true or false")
 
 
 @pytest.mark.slow
 def test_parts_are_made_once(tmp_path):
-    """The named ones; the same command again finds them finished."""
-    words = ["paper", "parts=[jacobian,minimum]", "outputs=here"]
+    """The named ones, in whatever folder; the same command again finds them finished."""
+    words = ["paper", "parts=[jacobian,minimum]", "outputs='here, \\'and\\' (there)'"]
     said = succeed(run_here(tmp_path, *words))
     assert "part 1 of 2: jacobian" in said and "part 2 of 2: minimum" in said
-    assert finished(tmp_path / "here" / "jacobian" / "rule=fa")
+    assert finished(tmp_path / "here, 'and' (there)" / "jacobian" / "rule=fa")
     again = succeed(run_here(tmp_path, *words))
     assert "part " not in again.replace("part  ", "") and again.count("finished") == 2
-    rest = succeed(run_here(tmp_path, "paper", "list=true", "outputs=here", "images=false"))
+    rest = succeed(run_here(tmp_path, "paper", "list=true", words[-1], "images=false"))
     assert rest.count("finished") == 2 and "note5" not in rest
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import threadpoolctl
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig
 from rich.table import Table
 
 from fa_cli import terminal
@@ -26,6 +26,7 @@ from fa_cli.bench import growth
 from fa_cli.bench.measuring import OURS, measure, medians
 from fa_cli.bench.workloads import Workload, workloads
 from fa_cli.errors import UserError
+from fa_cli.options import listed
 from fa_cli.results.files import folder_of, write_bytes, write_text
 from fa_cli.results.formats import csv
 
@@ -51,8 +52,7 @@ def measure_speed(cfg: DictConfig) -> None:
 
 def check(cfg: DictConfig, known: list[str]) -> list[str]:
     """What to measure, by name; raises UserError for a mistake in the config."""
-    typed = cfg.only if isinstance(cfg.only, ListConfig) else [cfg.only]
-    names = known if cfg.only is None else list(dict.fromkeys(typed))
+    names = list(dict.fromkeys(listed(cfg.only))) or known
     for name in names:
         if name not in known:
             raise UserError(f"only={name}: choose from: {', '.join(known)}")

@@ -17,12 +17,13 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig
 from PIL import Image
 
 from fa_cli import terminal
 from fa_cli.errors import UserError, one_line, suggest
 from fa_cli.figures.found import Incomplete, Missing, by_rule, find_runs
+from fa_cli.options import listed
 from fa_cli.registry import Registry, import_all
 from fa_cli.results.files import into, results_in, write_bytes
 from fa_cli.rules import RULES, load_rules
@@ -99,10 +100,7 @@ def check(cfg: DictConfig) -> list[str]:
     """The names of figures that were typed; raises UserError for a mistake in the config."""
     if cfg.format not in DATES:
         raise UserError(f"format={cfg.format}: {suggest(str(cfg.format), DATES)}")
-    if cfg.figure is None:
-        names = []
-    else:
-        names = list(cfg.figure) if isinstance(cfg.figure, ListConfig) else [cfg.figure]
+    names = listed(cfg.figure)
     for name in names:
         if name not in FIGURES:
             raise UserError(f"no figure is called {name!r}: {suggest(str(name), FIGURES)}")

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from fa_cli import terminal
 from fa_cli.errors import UserError, complain
+from fa_cli.naming import override
 
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 FOLDERS = ("outputs", "results", "data_dir")  # keys whose value is one
@@ -48,7 +49,7 @@ def results_in(value: Any) -> Path:
 def into(command: str, results: Path) -> str:
     """`command`, or several with `;` between, as it is typed to leave its results in a folder."""
     place = terminal.shown(results.absolute())
-    where = "" if place == Path("outputs") else " " + shlex.quote(f"outputs={place}")
+    where = "" if place == Path("outputs") else f" {shlex.quote(override('outputs', place))}"
     return re.sub("fa-run [^;]+", lambda typed: typed[0] + where, command)
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from fa_cli import terminal
 from fa_cli.errors import UserError, suggest
+from fa_cli.options import true_or_false
 from fa_cli.results.files import results_in
 from fa_cli.results.reading import order
 from fa_cli.results.runs import Runs, collect
@@ -28,7 +29,7 @@ def list_runs(cfg: DictConfig) -> None:
     if found.table.empty:
         told = "type `fa-run +sweep=fig2` to make some, or results=DIR"
         raise UserError(f"no runs in {cfg.results}: {told}")
-    if cfg.csv:
+    if true_or_false("csv", cfg.csv):
         print(found.table.to_csv(index=False), end="")
         return
     by = [*found.keys, *found.metrics]
