@@ -182,6 +182,12 @@ def resolve(composed: DictConfig, typed: Sequence[str]) -> dict:
             )
     for pair in EITHER:
         replace_the_other(plain, pair, typed)
+    for key in EITHER[0]:
+        if plain["phases"] and key in given_keys(typed):
+            raise UserError(
+                f"{key}={plain[key]}: this run's phases have lengths of their own: type "
+                f"'phases=[{{{key}:N}},...]', or phases=[] as well"
+            )
     if (plain["steps"] is None) == (plain["epochs"] is None) and not plain["phases"]:
         raise UserError("give the length of the run as one of steps=N and epochs=N")
     model = plain["model"]
@@ -194,13 +200,17 @@ def resolve(composed: DictConfig, typed: Sequence[str]) -> dict:
 
 def replace_the_other(plain: dict, pair: tuple[str, str], typed: Sequence[str]) -> None:
     """Of two keys that exclude each other, let the one that is typed replace the other."""
-    words = [word.lstrip("+") for word in typed if not word.endswith("=null")]
-    keys = {word.split("=", 1)[0] for word in words}
-    given = [key for key in pair if key in keys]
+    given = [key for key in pair if key in given_keys(typed)]
     if len(given) == 1:
         *groups, name = next(key for key in pair if key not in given).split(".")
         node = plain[groups[0]] if groups else plain
         node[name] = None
+
+
+def given_keys(typed: Sequence[str]) -> set[str]:
+    """The keys that are typed with a value."""
+    words = [word.lstrip("+") for word in typed if not word.endswith("=null")]
+    return {word.split("=", 1)[0] for word in words}
 
 
 def check(plain: Mapping) -> RunConfig:

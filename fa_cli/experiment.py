@@ -62,8 +62,9 @@ def run(composed: DictConfig, folder: Path, typed: Sequence[str]) -> Outcome:
         same = identity(plain, config.option_defaults(plain), foreign_files(plain))
         folder = where_it_is(folder, composed.rule.name, typed, same)
         if is_done(folder, checked.resume, same):
+            earlier = before(folder)  # which looks whether it is damaged
             check_data(folder, checked)
-            return before(folder)
+            return earlier
         with locked(folder) as alone:
             if not alone:
                 return Outcome(tally.ELSEWHERE, folder)
@@ -109,7 +110,7 @@ def check_data(folder: Path, checked: RunConfig) -> None:
     with backend.computing():
         net = MODELS[checked.model.name].build(checked.model, backend, config.seeds_of(checked))
         now = open_data(checked, net).checksums
-    for what, was in json.loads(kept.read_text()).get("data", {}).items():
+    for what, was in (json.loads(kept.read_text()).get("data") or {}).items():
         if now.get(what, was) != was:
             raise UserError(
                 f"{folder} was made with other {what} of dataset={name}: "

@@ -9,8 +9,10 @@ import pytest
 import yaml
 from helpers import succeed
 
+from fa_cli.backend import NumpyBackend
 from fa_cli.errors import UserError
 from fa_cli.results import identity as identities
+from fa_cli.results.checkpoint import fill
 from fa_cli.results.files import write_bytes
 from fa_cli.results.formats import csv, npz, read_npz, summarise
 from fa_cli.results.identity import identity
@@ -83,7 +85,7 @@ def test_rows_become_a_table_by_seed_and_step():
     assert table["seed"].tolist() == [4, 4, 4, 9, 9] and table["step"].tolist() == [0, 5, 10, 0, 5]
     assert table["epoch"].tolist() == [0, 1, 2, 0, 1] and table["phase"].tolist() == [0, 0, 1, 0, 0]
     assert table["examples"].tolist() == [0, 100, 200, 0, 100]
-    assert table["nse"].tolist() == [1, 0.5, 0.1, 2, 1]
+    assert table["nse"].tolist() == [1, 0.5, 0.1, 2, 1] and table.index.tolist() == [*range(5)]
     np.testing.assert_array_equal(table["late"], [np.nan, 7, np.nan, np.nan, 8])
 
 
@@ -105,6 +107,22 @@ def test_rows_go_through_a_checkpoint(step):
         assert mine.keys() == other.keys()
         assert all(np.array_equal(mine[name], other[name]) for name in mine)
     assert again.ended.tolist() == [np.inf, 10]
+
+
+def test_a_run_that_measures_nothing_goes_on():
+    """Its rows have no columns."""
+    rows, again = Rows([4, 9]), Rows([4, 9])
+    rows.add(0, 0, {})
+    again.restore(rows.stored(), 5)
+    assert again.steps == [0] and again.metrics == [{}]
+
+
+def test_a_checkpoint_keeps_the_digits_of_the_plateau():
+    """Errors of float64 in a run of float32: the best one, rounded, would be beaten by itself."""
+    best = {"plateau/best": np.zeros(1)}
+    stored = {"state/plateau/best": np.array([0.0153])}
+    fill(best, stored, NumpyBackend("float32"))
+    assert best["plateau/best"] == stored["state/plateau/best"]
 
 
 # ---- what makes two runs the same ----------------------------------------------------------------
@@ -286,8 +304,9 @@ def test_a_manifest_that_is_none(tmp_path, content):
     assert collect(tmp_path).table["status"].tolist() == ["damaged", "done"]
 
 
-def test_rows_in_the_first_stretch(here, tmp_path):
+@pytest.mark.parametrize(("early", "first"), [(3, [10, 20, 30]), (2, [13, 26]), (0, [])])
+def test_rows_in_the_first_stretch(here, tmp_path, early, first):
     """`record.early=3`: three rows more, evenly spaced, before the first one; no others."""
-    succeed(here("steps=100", "seeds=1", "record.every=40", "record.early=3"))
+    succeed(here("steps=100", "seeds=1", "record.every=40", f"record.early={early}"))
     (path,) = tmp_path.rglob("metrics.csv")
-    assert pd.read_csv(path)["step"].tolist() == [0, 10, 20, 30, 40, 80, 100]
+    assert pd.read_csv(path)["step"].tolist() == [0, *first, 40, 80, 100]

@@ -55,4 +55,4 @@ def fill(state: Mapping[str, Any], stored: Arrays, backend: Any) -> None:
         kept = stored[f"state/{name}"]
         if kept.shape != array.shape:
             raise ValueError(f"{name} has shape {kept.shape}, expected {array.shape}")
-        array[...] = backend.to_device(kept)
+        array[...] = backend.to_device(kept, array.dtype)

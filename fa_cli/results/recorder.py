@@ -47,6 +47,8 @@ class Recorder:
         self.config, self.folder, self.identity, self.backend = config, folder, identity, backend
         self.stop, self.steps_per_epoch = stop, steps_per_epoch
         self.every = config.record.every or steps_per_epoch or max(200, stop // 100)
+        parts = config.record.early + 1
+        self.early = sorted({self.every * k // parts for k in range(parts)})  # rows before `every`
         self.rows = Rows(seeds)
         self.audit = Audit(min(config.record.audit, stop), backend.to_host)
         self.progress = Progress(stop)
@@ -65,8 +67,7 @@ class Recorder:
         """
         while start < stop:
             alone = start < self.config.record.audit
-            pace = self.pace(start)
-            due = start + 1 if alone else (start // pace + 1) * pace
+            due = start + 1 if alone else self.next_due(start)
             end = min(stop, due, *(source.prepare(start) for source in sources))
             yield start, end
             start = end
@@ -74,12 +75,13 @@ class Recorder:
 
     def due(self, step: int) -> bool:
         """Whether a row of metrics.csv is to be measured before this step."""
-        return step % self.pace(step) == 0
+        return step in self.early if step < self.every else step % self.every == 0
 
-    def pace(self, step: int) -> int:
-        """Steps between two rows: fewer before the first of them, where `record.early` says so."""
-        early = max(1, self.every // (self.config.record.early + 1))
-        return early if step < self.every else self.every
+    def next_due(self, step: int) -> int:
+        """The first step after `step` before which a row is to be measured."""
+        if step >= self.every:
+            return (step // self.every + 1) * self.every
+        return min(early for early in (*self.early, self.every) if early > step)
 
     def add(self, step: int, phase: int, metrics: Mapping[str, np.ndarray]) -> None:
         """Keep what was measured before update `step`; column -> (S,), or (S, n_l) of units."""

@@ -13,9 +13,8 @@ class Rows:
         self.seeds = seeds
         self.steps: list[int] = []
         self.phases: list[int] = []
-        self.metrics: list[
-            dict[str, np.ndarray]
-        ] = []  # column -> (S,), or (S, n_l) of single units
+        # column -> (S,), or (S, n_l) of single units
+        self.metrics: list[dict[str, np.ndarray]] = []
         self.ended = np.full(len(seeds), np.inf)  # the step before which a seed had diverged
 
     def add(self, step: int, phase: int, metrics: Mapping[str, np.ndarray]) -> None:
@@ -44,7 +43,7 @@ class Rows:
         for name in self.columns(ndim=1):
             columns[name] = self.stacked(name, np.full(seeds, np.nan)).T.ravel()
         table = pd.DataFrame(columns)
-        return table[table["step"] < np.repeat(self.ended, count)]
+        return table[table["step"] < np.repeat(self.ended, count)].reset_index(drop=True)
 
     def unit_arrays(self) -> dict[str, np.ndarray]:
         """Metrics of single units, (rows, S, n_l), nan where not measured, and the rows' steps."""
@@ -89,7 +88,7 @@ class Rows:
                 self.metrics[int(row)][column] = values
                 lengths.add(values.shape[0])
         fits = lengths == {len(self.seeds)} and len(self.phases) == len(self.steps)
-        if not fits or not all(self.metrics):
+        if not fits:
             raise ValueError("its parts do not fit together")
         if self.steps and self.steps[-1] == step:
             self.steps.pop()
