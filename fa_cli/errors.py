@@ -61,5 +61,5 @@ def describe(error: BaseException | str) -> str:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         what = error.strerror or error
-        return f"{where}{what}: type outputs=DIR or data_dir=DIR for a folder that works"
+        return f"{where}{what}: type a folder that works, as outputs=, results= or data_dir=DIR"
     return str(error)

@@ -5,6 +5,7 @@ import importlib.util
 import inspect
 import os
 import pkgutil
+import sys
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -74,7 +75,15 @@ def import_outside(registry: Registry, group: str) -> None:
     """
     variable = registry.outside
     for point in entry_points(group=group):
-        point.load()
+        try:
+            point.load()
+        except UserError:
+            raise
+        except Exception as error:  # whatever is in a package from outside
+            raise UserError(
+                f"{point.value}, an entry point {group}, does not load ({type(error).__name__}: "
+                f"{error}): mend its package, or uninstall it"
+            ) from None
     for source in filter(None, os.environ.get(variable, "").split(os.pathsep)):
         try:
             import_source(source)
@@ -89,9 +98,16 @@ def import_outside(registry: Registry, group: str) -> None:
 
 def import_source(source: str) -> None:
     """Import a module by name, or the .py file at a path."""
-    if not source.endswith(".py"):
+    if source.endswith(".py"):
+        import_file(Path(source))
+    else:
         importlib.import_module(source)
-        return
-    spec = importlib.util.spec_from_file_location(Path(source).stem, source)
+
+
+def import_file(path: Path) -> ModuleType:
+    """The module that a .py file makes, whatever else is called so."""
+    spec = importlib.util.spec_from_file_location(f"fa_run_{path.stem}", path)
     assert spec is not None and spec.loader is not None  # as for all .py files
-    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

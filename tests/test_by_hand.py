@@ -23,6 +23,8 @@ RUNS = {  # experiment: a small network in place of its own
     "note5_back_image": ["model.sizes=[784,6,6,6,10]"],
 }
 
+AMAT = [f"mnist_back_image/{name}" for name in (mnist_back_image.TRAIN, mnist_back_image.TEST)]
+
 
 def setting(data_dir) -> SimpleNamespace:
     """As much of a run's setting as a source of files reads."""
@@ -48,6 +50,7 @@ def test_an_experiment_from_end_to_end(tmp_path, data_dir, experiment):
     assert "converting" in first.stderr
     assert metrics_of(tmp_path)["test_error"].between(0, 100).all()
     assert len(json.loads((run_folder(tmp_path) / "manifest.json").read_text())["data"]) == 4
+    assert all(path.stat().st_mode & 0o005 == 0o005 for path in data_dir.glob("*/converted"))
     again = run_here(tmp_path, *words, "resume=false")
     assert succeed(again) and "converting" not in again.stderr
 
@@ -55,7 +58,7 @@ def test_an_experiment_from_end_to_end(tmp_path, data_dir, experiment):
 @pytest.mark.parametrize(
     ("experiment", "said"),
     [
-        ("note6_tanh", "e26dedcc434d2e4c54c9b2d4a06d8373"),
+        ("note6_tanh", "ufldl.stanford.edu/housenumbers"),
         ("note7", "LDC93S1"),
         ("note5_back_image", "icml2007data"),
     ],
@@ -132,6 +135,21 @@ def test_ready_vectors(tmp_path):
     del arrays["test"]
     np.savez(tmp_path / "timit" / "vectors.npz", **arrays)
     told(run_here(tmp_path, *words, "resume=false"), "vectors.npz has no test: expected train")
+
+
+@pytest.mark.parametrize(
+    ("experiment", "names"), [("note7", ["timit/vectors.npz"]), ("note5_back_image", AMAT)]
+)
+def test_a_file_that_is_damaged(tmp_path, experiment, names):
+    """One line says which, and no half of it is kept."""
+    folder = (tmp_path / names[0]).parent
+    folder.mkdir()
+    for name in names:
+        (tmp_path / name).write_bytes(b"PK\3\4 1 2 three")
+    words = [f"experiment={experiment}", *RUNS[experiment], *SMALL, f"data_dir={tmp_path}"]
+    done = run_here(tmp_path, *words)
+    assert done.returncode == 1 and str(folder) in done.stderr.splitlines()[-1]
+    assert not (folder / "converted").exists()
 
 
 def test_without_the_audio_library(tmp_path, monkeypatch):

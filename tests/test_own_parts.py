@@ -2,10 +2,14 @@
 
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 
 import numpy as np
 import pytest
 from helpers import run_command, run_here, succeed, told
+
+from fa_cli import registry
+from fa_cli.errors import UserError
 
 RULES = {  # what a rule returns, and what is told
     "nothing": ("None", "rule=own returns a NoneType: expected a signal for each layer"),
@@ -140,6 +144,27 @@ def test_a_file_that_is_not_there(tmp_path):
     words = ["--config-dir", "mine", "dataset=own", "model.sizes=[64,5,3]", "steps=9"]
     line = "own.py, line 11, fails (FileNotFoundError"
     told(run_command(tmp_path, *words, FA_DATASETS="own.py"), line)
+
+
+def test_a_dataclass_in_a_file(tmp_path):
+    """With annotations that are evaluated later, which needs the module to be known."""
+    code = "from __future__ import annotations\nfrom dataclasses import dataclass\n" + RULE
+    code += "@dataclass\nclass Kept:\n    number: int = 0\n"
+    own(
+        tmp_path,
+        "rule",
+        code.replace("{}", "{1: signals.error @ net.weights[1], 2: signals.error}"),
+    )
+    words = ["--config-dir", "mine", "rule=own", "steps=9", "seeds=1"]
+    succeed(run_command(tmp_path, *words, FA_RULES="own.py"))
+
+
+def test_a_package_that_does_not_load(monkeypatch):
+    """One that brings rules and is broken: which, and why."""
+    broken = EntryPoint("broken", "no_such_package.rules", "fa_cli.rules")
+    monkeypatch.setattr(registry, "entry_points", lambda group: [broken])
+    with pytest.raises(UserError, match=r"no_such_package\.rules, .* does not load \(ModuleNot"):
+        registry.import_outside(registry.Registry("rule"), "fa_cli.rules")
 
 
 def test_half_known(tmp_path):

@@ -74,6 +74,16 @@ def test_the_table_and_its_csv(swept):
     told(run_here(swept, "runs", "results=nowhere"), "results=nowhere: no such folder")
 
 
+def test_sorted_by_what_the_table_does_not_show(swept):
+    """Norms are left out of it, and yet one can sort by them."""
+    shown = succeed(run_here(swept, "runs", "sort=weight_norm_1"))
+    table = collect(swept / "outputs").table.query("status == 'done'")
+    means = table.groupby(["rule", SCALE])["weight_norm_1"].mean().sort_values()
+    lines = [line for line in shown.splitlines() if "done" in line]
+    for line, (rule, scale) in zip(lines, means.index, strict=True):
+        assert rule in line and f" {scale} " in line
+
+
 def test_lines_of_a_sweep(swept):
     """A line for each rule: means over seeds against the scale."""
     (axes,) = draw(swept / "outputs", x=SCALE, y="nse", hue="rule").axes

@@ -119,7 +119,7 @@ def machine() -> pd.DataFrame:
         "numpy": np.__version__,
         "libraries": "; ".join(told),
     }
-    return pd.DataFrame([{key: str(value).replace(",", ";") for key, value in values.items()}])
+    return pd.DataFrame([values])
 
 
 def write(stem: Path, table: pd.DataFrame, draw: Callable) -> None:

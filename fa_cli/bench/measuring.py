@@ -1,6 +1,5 @@
 """Times of all who train one workload, after a check that they end with the same weights."""
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pandas as pd
 from fa_cli.backend import LARGE, NumpyBackend
 from fa_cli.bench.workloads import Contender, Given, Workload, bare, given, ours, seconds
 from fa_cli.errors import UserError
+from fa_cli.registry import import_file
 
 OURS, BARE = "fa-run", "bare BLAS"
 COLUMNS = ["workload", "beside", "contender", "repeat", "us_per_step", "gflops"]
@@ -37,11 +37,7 @@ def measure(work: Workload, path: Path | None, repeats: int) -> pd.DataFrame:
 
 def load_peer(path: Path) -> Peer:
     """The function `contenders` of a peer's file."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None  # as for all .py files
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.contenders
+    return import_file(path).contenders
 
 
 def competitors(

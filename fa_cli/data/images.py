@@ -101,7 +101,7 @@ def shown(
         data = Labelled(setting, files, numbers, lambda x, labels: x, validation, change, False)
         data.grey = pixels.grey
         return data
-    codes = codes_of(setting, kept, targets)
+    codes = codes_of(setting, files, targets)
     return Labelled(setting, files, numbers, lambda x, labels: codes[labels], validation, change)
 
 

@@ -11,6 +11,7 @@ from fa_cli.data import Files, Setting
 from fa_cli.data.by_hand import converted
 from fa_cli.data.vectors import vectors
 from fa_cli.errors import UserError
+from fa_cli.results.formats import read_npz
 
 STOPS = ("b", "d", "g", "p", "t", "k")
 RATE = 16_000  # samples a second
@@ -50,8 +51,8 @@ def files_of(folder: Path) -> Files:
 
 
 def of_vectors(path: Path) -> Files:
-    """The arrays of a .npz file; raises UserError for others than those."""
-    with np.load(path, allow_pickle=False) as stored:
+    """The arrays of a .npz file; raises UserError for others than those, and for a damaged one."""
+    with read_npz(path) as stored:
         if lacking := [name for name in ARRAYS if name not in stored]:
             raise UserError(f"{path} has no {lacking[0]}: expected {', '.join(ARRAYS)}")
         files = Files(*(stored[name] for name in ARRAYS))

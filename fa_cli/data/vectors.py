@@ -41,7 +41,7 @@ def shown(setting: Setting, files: Files, targets: list[float], validation: int)
     dtype = setting.backend.dtype
     mean, sd = kept.train.mean(axis=0), kept.train.std(axis=0)
     shift, scale = map(to_device, (mean, np.where(sd > 0, sd, 1)))
-    codes = codes_of(setting, kept, targets)
+    codes = codes_of(setting, files, targets)
 
     def numbers(x: Array) -> Array:
         return ((x - shift) / scale).astype(dtype, copy=False)

@@ -10,11 +10,10 @@ from fa_cli.figures import Incomplete, figure
 from fa_cli.figures.drawing import looks, panels
 from fa_cli.figures.fig3 import COMMAND
 from fa_cli.figures.found import by_rule, find_runs
-from fa_cli.results.reading import Run, load_runs
+from fa_cli.results.reading import Run, load_runs, receptive_fields
 from fa_cli.rules import RULES
 
 GAP = 1  # pixels between two fields
-FIELDS = "receptive_fields_"
 
 
 @figure("figS5", COMMAND)
@@ -50,11 +49,9 @@ def collect(runs: dict[str, Run], sparse: dict[str, Run]) -> dict[str, np.ndarra
         titles[f"{shown[rule].label}, 50 % of W and B absent"] = (run, "after")
     fields = {}
     for title, (run, when) in titles.items():
-        if FIELDS + when in run.arrays:
-            kept = run.arrays[FIELDS + when].astype(float)
-            fields[title] = kept.reshape(-1, *kept.shape[-2:])[
-                0
-            ]  # earlier versions kept one network
+        kept = receptive_fields(run, when)
+        if kept is not None:
+            fields[title] = kept[0]
     return fields
 
 

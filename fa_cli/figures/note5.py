@@ -17,9 +17,9 @@ from fa_cli.figures.drawing import (
     looks,
     panels,
 )
-from fa_cli.figures.figS5 import FIELDS, draw_fields
+from fa_cli.figures.figS5 import draw_fields
 from fa_cli.figures.found import by_rule, curves, find_runs
-from fa_cli.results.reading import Run
+from fa_cli.results.reading import Run, receptive_fields
 
 PAPER = {"bp": 1.62, "fa": 1.32}  # percent of the test images at the end
 BETTER = {  # experiment with feedback alignment: how it is shown, what the paper has
@@ -61,9 +61,9 @@ def note5(results: Path) -> Figure:
         axes.minorticks_off()
         legend(axes, 8, loc="upper right", fontsize=7)
     right.axis("off")
-    fields = runs["fa"].arrays.get(f"{FIELDS}after") if "fa" in runs else None
+    fields = receptive_fields(runs["fa"], "after") if "fa" in runs else None
     if fields is not None:
-        draw_fields(right, fields[0].astype(float))
+        draw_fields(right, fields[0])
     return drawing
 
 

@@ -47,7 +47,8 @@ def draw(results: Path, x: Any, y: str, hue: str | None) -> Figure:
     if table.empty:
         raise UserError(f"x={x} y={y}: no run has a value of each: choose another y")
     tell_others(found.keys, table, {*keys, hue})
-    left_out = found.table["run"].nunique() - table["run"].nunique()
+    there, drawn = (some.groupby(["experiment", "run"]).ngroups for some in (found.table, table))
+    left_out = there - drawn
     if left_out:
         lacking = " or ".join([*keys, y, *([hue] if hue else [])])
         terminal.out.print(

@@ -36,20 +36,12 @@ DAMAGE = (  # what reading a damaged file raises
 
 def csv(table: pd.DataFrame) -> str:
     """A table as CSV: plain decimals that read back to the same value, nothing for nan."""
-    lines = zip(*(plain(table[name]) for name in table.columns), strict=True)
-    return "\n".join([",".join(table.columns), *map(",".join, lines)]) + "\n"
-
-
-def plain(column: pd.Series) -> list[str]:
-    """The values of a column as text."""
-    if column.dtype.kind == "f":
-        return [decimal(value) for value in column.to_numpy()]
-    return [str(value) for value in column]
+    return table.to_csv(index=False, float_format=decimal, lineterminator="\n")
 
 
 def decimal(value: float) -> str:
-    """A number without exponent; nothing for nan."""
-    return "" if np.isnan(value) else np.format_float_positional(value, trim="-")
+    """A number without exponent."""
+    return np.format_float_positional(value, trim="-")
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:

@@ -45,7 +45,7 @@ def show(
     """Print an experiment's runs: the widest table that fits, else each run in lines of its own."""
     keys = [key for key in found.keys if rows[key].nunique() > 1] or ["run"]
     metrics = shown_metrics(rows, found.metrics)
-    listed = of_runs(rows, keys, metrics, sort)
+    listed = of_runs(rows, keys, found.metrics, sort)
     for some, short in ((MOST, False), (1, False), (1, True)):
         table = table_of(experiment, listed, keys, metrics[:some], short)
         if width_of(table, console) <= console.width:

@@ -169,6 +169,15 @@ def load_run(folder: Path) -> Run:
         raise damaged(folder, error) from None
 
 
+def receptive_fields(run: Run, when: str) -> np.ndarray | None:
+    """Incoming weights of first-layer units `before` or `after` learning, or None.
+
+    (networks, units, pixels); earlier versions kept a single network, without an axis for it.
+    """
+    fields = run.arrays.get(f"receptive_fields_{when}")
+    return None if fields is None else fields.astype(float).reshape(-1, *fields.shape[-2:])
+
+
 def check_files(folder: Path) -> None:
     """Raise ValueError where a result is not what the run wrote, as its manifest says.
 
