@@ -81,7 +81,7 @@ def draw_phases(axes: Axes, results: Path) -> None:
         axes.axvline(start, color="0.5", linestyle=":", linewidth=1)
         place = {"ha": "center", "transform": axes.get_xaxis_transform(), "fontsize": 7}
         axes.text((start + end) / 2, 1.02, LEARN.get(frozen, ""), **place)
-    axes.set(xlabel=EXAMPLES, ylabel="NSE", ylim=(0, 1.8), xlim=(0, last.end))
+    axes.set(xlabel=EXAMPLES, ylabel="NSE", ylim=(0, 2), xlim=(0, last.end))
     axes.legend(fontsize=6.5, loc="upper right", bbox_to_anchor=(0.87, 1))  # beside the last phase
 
 
