@@ -171,7 +171,7 @@ def end_label(axes: Axes, x: float, error: float, colour: str) -> None:
     while any(abs(np.log(place / other)) < LINE for other in taken):
         place *= np.exp(LINE if error >= min(taken) else -LINE)
     style = {"color": colour, "fontsize": 7, "va": "center", "clip_on": False}
-    axes.text(1.02 * x, place, f"{error:.2g} %", **style)
+    axes.text(1.02 * x, place, f"{error:.3g} %", **style)
 
 
 def with_angles(runs: Mapping[str, Run], experiment: Path) -> dict[str, Run]:
