@@ -61,7 +61,7 @@ def share_positive(view: View) -> Columns:
     """Share of the probe for which e^T W B e > 0, from 0 to 1; W, B of the output layer.
 
     Where it is positive on average, feedback alignment's update of the layer below decreases the
-    error. Paper, Results: "feedback alignment uses random feedback weights to deliver ...".
+    error. Paper, Results: "any matrix B will suffice, so long as on average, e^T W B e > 0".
 
     Columns: `share_positive`: 0 to 1; about a half before learning.
     """

@@ -66,9 +66,9 @@ def many_scales_work(runs: Runs) -> Judgement:
 
 @criterion("F3.14")
 def pushes_the_right_way(runs: Runs) -> Judgement:
-    """e^T W B e > 0 for 30 to 70 % of test examples at first, for > 95 % after an epoch.
+    """e^T W B e > 0 for 30 to 70 % of the probe at first, for > 95 % after an epoch.
 
-    The first on average over seeds, the second in every seed.
+    The probe has 100 held-out examples. The first on average over seeds, the second in every seed.
     """
     first = start(runs["fa"], "share_positive")
     shares = runs["fa"].metrics.pivot(index="epoch", columns="seed", values="share_positive")
