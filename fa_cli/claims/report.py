@@ -41,7 +41,7 @@ class Verdict(NamedTuple):
     claim: Mapping  # its row of claims.yaml
     word: str  # one of COLOURS
     judgement: Judgement | None
-    n: int
+    n: int  # networks of the run that has the fewest
     note: str
 
 
@@ -115,22 +115,26 @@ def as_row(verdict: Verdict) -> dict:
     row: dict[str, str | int] = dict.fromkeys(COLUMNS, "")
     row |= {key: verdict.claim[key] for key in OF_CLAIM}
     row |= measured(verdict.judgement) if verdict.judgement else {}
-    row |= {"n": verdict.n or "", "verdict": verdict.word, "note": verdict.note}
+    row |= {"verdict": verdict.word, "note": verdict.note}
     row |= {"figure": verdict.claim.get("figure", ""), "command": verdict.claim["command"]}
     return row | {"runs": " ".join(verdict.claim["runs"].values())}
 
 
-def measured(judgement: Judgement) -> dict[str, str]:
+def measured(judgement: Judgement) -> dict[str, str | int]:
     """The cells of a row that tell what was measured: mean and s.d. of the first numbers, test.
 
-    And what they are compared with, if anything: another run's, or the same one's before.
+    And what they are compared with, if anything: another run's, or the same one's before. n is how
+    many independent networks are behind the mean.
     """
-    mean, spread = mean_and_spread(next(iter(judgement.numbers.values())))
+    first = next(iter(judgement.numbers.values()))
+    apart = judgement.n is None  # a value for each network
+    mean, spread = mean_and_spread(first, apart)
     other = np.array([]) if judgement.against is None else judgement.numbers[judgement.against]
-    against = " ± ".join(filter(None, mean_and_spread(other))) if len(other) else ""
+    against = " ± ".join(filter(None, mean_and_spread(other, apart))) if len(other) else ""
     return {
         "measured": mean,
         "spread": spread,
+        "n": judgement.n or len(first),
         "against": f"{judgement.against}: {against}" if against else "",
         "effect": judgement.effect,
         "test": judgement.test,
@@ -138,10 +142,10 @@ def measured(judgement: Judgement) -> dict[str, str]:
     }
 
 
-def mean_and_spread(values: np.ndarray) -> tuple[str, str]:
-    """Mean and s.d. over seeds as text; the latter empty where there is none."""
+def mean_and_spread(values: np.ndarray, apart: bool) -> tuple[str, str]:
+    """Mean and s.d. as text; the latter over networks, empty where no value is of one `apart`."""
     values = values.astype(float)
-    has_spread = values.size > 1 and np.isfinite(values).all()
+    has_spread = apart and values.size > 1 and np.isfinite(values).all()
     mean = f"{values.mean():.4g}" if values.size else ""
     return mean, f"{values.std(ddof=1):.2g}" if has_spread else ""
 

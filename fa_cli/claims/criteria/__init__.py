@@ -1,7 +1,7 @@
 """How each claim of the paper is judged: small functions from finished runs to a `Judgement`.
 
-Three criteria are general (general.py: `value`, `order`, `as_good_as`); every other claim has a
-function of its own under its id, in the file of its figure. measures.py, beside this folder, has
+Those of general.py serve several claims; every other claim has a function of its own under its id,
+in the file of its figure. measures.py, beside this folder, has
 what they read from runs.
 """
 
@@ -29,6 +29,7 @@ class Judgement(NamedTuple):
     against: str | None = None  # the one of `numbers` that the first is compared with
     effect: str = ""  # how large the difference is, with its 95 % interval
     note: str = ""  # what is to be said of this outcome
+    n: int | None = None  # networks behind each of the numbers, where that is not one
 
 
 def criterion(name: str) -> Callable:

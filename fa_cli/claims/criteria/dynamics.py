@@ -151,8 +151,8 @@ def larger_is_steadier(runs: Runs) -> Judgement:
     effect = "; ".join(f"{name} x {r:.2g} [{a:.2g}, {b:.2g}]" for name, r, a, b in ratios)
     numbers = {"CV of each, 100-50-20": large, "CV of each, 30-20-10": small}
     test = f"ratios of CVs, upper 95 % bootstrap bounds below 1: highest {high.max():.3g}"
-    met, close = (high < 1).all(), (large < small).all()
-    return Judgement(numbers, met, close, test, None, [*numbers][1], effect)
+    met, close, n = (high < 1).all(), (large < small).all(), measured[0].shape[1]
+    return Judgement(numbers, met, close, test, None, [*numbers][1], effect, n=n)
 
 
 @criterion("S13.1")
