@@ -135,13 +135,14 @@ def run_in(
         net, data, phases = before_learning(checked, backend)
         stop, per_epoch = phases[-1].stop, data.steps_per_epoch
         recorder = Recorder(checked, folder, same, net.seeds, stop, per_epoch, backend)
-        fields = {"receptive_fields_before": receptive_fields(net, checked)}
+        fields = checked.record.receptive_fields
+        arrays = {"receptive_fields_before": receptive_fields(net, checked)} if fields else {}
         made_by = manifest(checked, net, data, phases)  # the code may be edited while it trains
         try:
             with recorder.progress:
                 train(checked, net, data, phases, recorder)
-                fields["receptive_fields_after"] = receptive_fields(net, checked)
-                arrays = fields if checked.record.receptive_fields else {}
+                if fields:
+                    arrays["receptive_fields_after"] = receptive_fields(net, checked)
                 arrays |= reconstructions(net, data, checked.record.reconstructions)
                 summary = recorder.finish(arrays, texts, made_by)
         except Exception as error:

@@ -35,9 +35,7 @@ class Network:
     biases: list[Array] | None  # b_l, (S, layers[l].biases)
     bank: dict[str, Array] = field(default_factory=dict)  # all B there are, by name: "B1", ..
     feedback: dict[int, Array] = field(default_factory=dict)  # those in use, by the layer they feed
-    masks: dict[str, Array] = field(
-        default_factory=dict
-    )  # 0 where a synapse is absent; sparse ones
+    masks: dict[str, Array] = field(default_factory=dict)  # of sparse ones, 0: no synapse
     dropout: dict[int, float] = field(default_factory=dict)  # fraction of the units of layer l
     gates: dict[int, Array] = field(default_factory=dict)  # of a training step, (S, N, n_l)
 

@@ -13,9 +13,8 @@ import numpy as np
 
 from fa_cli.signals import ALL
 
-BLOCK = (
-    1000  # examples drawn at once; batch sizes that divide it see the same ones in the same order
-)
+# examples drawn at once; batch sizes that divide it see the same ones in the same order
+BLOCK = 1000
 
 
 def generator(seed: int, purpose: str, block: int = 0) -> np.random.Generator:

@@ -1,6 +1,6 @@
 """Every key of a run, with its type and default; YAML files in conf/ say only what differs.
 
-Fields typed `Any` take one value for all layers or a list with one value for each.
+Scales, sparsities and dropout take one value for all layers or a list with one value for each.
 """
 
 from collections.abc import Iterable, Mapping

@@ -101,6 +101,7 @@ class Progress:
         hidden = not err.is_terminal
         self.bar = progress.Progress(*columns, console=err, transient=True, disable=hidden)
         self.task = self.bar.add_task("training", total=total)
+        self.heard = contextlib.ExitStack()
 
     def __enter__(self):
         """Show the bar, and note signals in place of dying of them.
@@ -109,19 +110,16 @@ class Progress:
         """
         with contextlib.suppress(RuntimeError):  # no thread to be had: then the bar stands still
             self.bar.start()
-        self.before = {}
+        self.before: Mapping[signal.Signals, Any] = {}
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.Signals[name] for name in STOPPING):
-                if signal.getsignal(number) != signal.SIG_IGN or number != signal.SIGHUP:  # nohup
-                    self.before[number] = signal.signal(number, self.note)
+            self.before = self.heard.enter_context(listening(self.note))
 
     def __exit__(self, kind, error, traceback):
         """As it was before. Whoever listened for the signal that stopped the run hears it now.
 
         A cluster's launcher puts the job into its queue again, now that the checkpoint is written.
         """
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
+        self.heard.close()
         self.bar.stop()
         if err.is_jupyter:
             print()
@@ -154,13 +152,16 @@ class Progress:
 
 
 @contextlib.contextmanager
-def listening(stop: Callable[[int, object], None]) -> Iterator[None]:
-    """While this lasts, a signal that stops a process calls `stop`; nohup's stay ignored."""
-    heard = [signal.Signals[name] for name in STOPPING]
-    heard = [number for number in heard if signal.getsignal(number) != signal.SIG_IGN]
+def listening(stop: Callable[[int, object], None]) -> Iterator[Mapping[signal.Signals, Any]]:
+    """While this lasts, a signal that stops a process calls `stop`; yields what it did before.
+
+    What nohup ignores stays ignored.
+    """
+    under_nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    heard = [signal.Signals[name] for name in STOPPING if name != "SIGHUP" or not under_nohup]
     before = {number: signal.signal(number, stop) for number in heard}
     try:
-        yield
+        yield before
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -146,10 +146,7 @@ def length(steps: int | None, epochs: float | None, steps_per_epoch: int | None)
     if steps is not None:
         return steps
     if steps_per_epoch is None:
-        raise UserError(
-            "epochs: this dataset is an endless stream without epochs: "
-            "type steps=N in place of epochs"
-        )
+        raise UserError("epochs: this dataset has no epochs: type steps=N in place of epochs")
     assert epochs is not None  # where steps are None
     return max(1, round(epochs * steps_per_epoch))
 

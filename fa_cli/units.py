@@ -1,4 +1,4 @@
-"""Activation functions: phi beside its derivative, each in the place of what it is given."""
+"""Activation functions: phi, in the place of what it is given, beside its derivative."""
 
 from collections.abc import Callable
 from typing import NamedTuple

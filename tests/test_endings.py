@@ -254,11 +254,11 @@ def test_a_job_that_outlives_its_command(tmp_path, monkeypatch):
 def test_train_from_the_start_once(tmp_path, monkeypatch):
     """resume=false begins anew; a job of that command that goes on after a time limit does not."""
     words = ["rule=fa", "steps=20000", "seeds=5", "record.checkpoint_seconds=0.1", "resume=false"]
-    checkpoint = tmp_path / "outputs" / "linear" / "rule=fa,seeds=5,steps=20000" / "checkpoint.npz"
     process = start_command(tmp_path, *words)
     wait_for("checkpoint.npz", tmp_path, process)
     process.send_signal(signal.SIGTERM)
     assert "without resume=false the same command goes on" in process.communicate(timeout=60)[1]
+    (checkpoint,) = tmp_path.rglob("checkpoint.npz")
     checkpoint.write_bytes(b"cut short")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(tally.SINCE, "0")

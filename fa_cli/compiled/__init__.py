@@ -104,12 +104,23 @@ def learn(
         weights = tuple(widened(transpose(w)) for w in some.weights)
         biases = wide_biases(some, weights)
         back = wide_feedback(some, path, weights)
+        masks, sparse = wide_masks(some, weights)
         kernel.learn(
-            *(np.ascontiguousarray(array) for array in (batch.x, batch.target)),
-            *(weights, *wide_masks(some, weights)),
-            *(biases, net.biases is not None),
-            *(back, path.through != "B", direct, passed),
-            *(units, np.array(learns), rates, keeps),
+            np.ascontiguousarray(batch.x),
+            np.ascontiguousarray(batch.target),
+            weights,
+            masks,
+            sparse,
+            biases,
+            net.biases is not None,
+            back,
+            path.through != "B",
+            direct,
+            passed,
+            units,
+            np.array(learns),
+            rates,
+            keeps,
         )
         for l, size in enumerate(net.sizes[1:]):
             some.weights[l][...] = transpose(weights[l][..., :size])

@@ -17,13 +17,11 @@ FAST = {
     "error_model": "numpy",
     "fastmath": {"reassoc", "contract", "nsz", "arcp"},
 }
-EXACT = FAST | {
-    "fastmath": False
-}  # said outright, or Numba compiles a function as fast as the one that calls it
+# said outright, or Numba compiles a function as fast as the one that calls it
+EXACT = FAST | {"fastmath": False}
 
-ROUND = (
-    1.5 * 2**52
-)  # adding it rounds a double to a whole number, which then stands in its last bits
+# adding it rounds a double to a whole number, which then stands in its last bits
+ROUND = 1.5 * 2**52
 LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 TAYLOR = tuple(1 / factorial(n) for n in range(13, -1, -1))
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import numpy as np
 
 from fa_cli.data import Fixed, Setting, dataset
-from fa_cli.data.linear import TargetScale
+from fa_cli.data.linear import TargetScale, uniform_targets
 from fa_cli.options import Words
 from fa_cli.randomness import generator
 
@@ -20,8 +20,7 @@ def linear_expected(setting: Setting, target_scale: TargetScale) -> Fixed:
     Delta W = eta E A^T and Delta A = eta B E. Paper, Supp. Note 11, eq. (6)-(7). T is uniform in
     [-target_scale, target_scale], drawn once for each seed.
     """
-    shape, rngs = (setting.values, setting.inputs), (generator(s, "target") for s in setting.seeds)
-    targets = [rng.uniform(-target_scale, target_scale, shape) for rng in rngs]
+    targets = uniform_targets(setting, (setting.values, setting.inputs), target_scale)
     return Fixed(setting, np.eye(setting.inputs)[None], np.stack(targets).swapaxes(1, 2))
 
 

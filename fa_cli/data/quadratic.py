@@ -5,8 +5,8 @@ from typing import Annotated
 import numpy as np
 
 from fa_cli.data import Endless, Setting, dataset
+from fa_cli.data.linear import uniform_targets
 from fa_cli.options import Positive, Words
-from fa_cli.randomness import generator
 
 InputScale = Annotated[Positive, Words("inputs are uniform in +- this")]
 TargetScale = Annotated[Positive, Words("the forms Q_k are uniform in +- this")]
@@ -20,9 +20,7 @@ def quadratic(setting: Setting, input_scale: InputScale, target_scale: TargetSca
     Methods, "Quadratic function approximation": input_scale = 2, target_scale = 0.5.
     """
     inputs, values = setting.inputs, setting.values
-    rngs = [generator(seed, "target") for seed in setting.seeds]
-    shape = (values, inputs, inputs)
-    targets = [rng.uniform(-target_scale, target_scale, shape) for rng in rngs]
+    targets = uniform_targets(setting, (values, inputs, inputs), target_scale)
 
     def draw(rng, s, count):
         x = rng.uniform(-input_scale, input_scale, (count, inputs))

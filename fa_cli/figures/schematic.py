@@ -139,7 +139,7 @@ def arrow(
     """A line through `points` with a head at its end, in the style of its kind."""
     points = np.asarray(points, dtype=float)
     shade, line, _ = KINDS[kind]
-    shade, level = colour or shade, 1 + bool(colour)
+    shade, level = (colour, 2) if colour else (shade, 1)
     style = {"color": shade, "linestyle": line, "linewidth": width, "solid_capstyle": "butt"}
     axes.plot(*points.T, **style, zorder=level)
     back = points[-1] - points[-2]
@@ -195,7 +195,10 @@ def draw(axes: Axes, rule: str, depth: int, tied: bool = False) -> list[str]:
 
     draw_forward(axes, net, weights, noisy=RULES[rule].noise is not None)
     draw_error(axes, net)
-    (draw_scalar if scalar else draw_feedback)(axes, net, paths)
+    if scalar:
+        draw_scalar(axes, net, paths)
+    else:
+        draw_feedback(axes, net, paths)
     if tied:
         draw_tied(axes, net)
     detour = 0 if scalar else max((path.source - l - 1 for l, path in paths.items()), default=0)

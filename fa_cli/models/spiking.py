@@ -118,7 +118,7 @@ class SpikingNetwork(Network):
 
     def at_rest(self, streams: int) -> "SpikingNetwork":
         """The same parameters, with all potentials of some new streams at 0."""
-        v, u = (potentials_at_rest(self, streams) for _ in "vu")
+        v, u = potentials_at_rest(self, streams), potentials_at_rest(self, streams)
         return replace(self, v=v, u=u)
 
     def first(self, streams: int) -> "SpikingNetwork":
@@ -204,7 +204,7 @@ def check_spiking(config: RunConfig, rules: Sequence[Rule]) -> None:
             f"model.population={options['population']}: expected a number that divides the "
             f"{sizes[-1]} output units"
         )
-    if model.dropout if isinstance(model.dropout, int | float) else any(model.dropout):
+    if np.any(model.dropout):
         raise UserError(
             f"model.dropout={model.dropout}: neurons that spike at random have none: type "
             "model.dropout=0"

@@ -38,9 +38,8 @@ class Identity(NamedTuple):
     """The part of a run that determines its results, plain values only."""
 
     values: Mapping
-    defaults: Mapping[
-        str, Any
-    ] = {}  # dotted key -> default, of options that the schema does not list
+    # dotted key -> default, of options that the schema does not list
+    defaults: Mapping[str, Any] = {}
 
     def difference(self, earlier: Mapping) -> str:
         """The first key in which an earlier run's values differ, with both; or nothing."""
