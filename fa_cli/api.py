@@ -7,8 +7,8 @@ from omegaconf import OmegaConf
 
 from fa_cli import config, experiment, tally
 from fa_cli.errors import UserError
+from fa_cli.folders import at_home
 from fa_cli.naming import quoted
-from fa_cli.results.files import at_home
 from fa_cli.results.reading import Results, load_run, together
 
 

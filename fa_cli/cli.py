@@ -19,7 +19,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from fa_cli import __version__, clusters, errors, hydra_messages, tally, terminal, workers
 from fa_cli.errors import UserError, suggest
-from fa_cli.results.files import at_home, is_locked, this_process
+from fa_cli.folders import at_home
+from fa_cli.processes import this_process
+from fa_cli.results.files import is_locked
 from fa_cli.schema import FOLDER
 
 CONF = str(FOLDER)

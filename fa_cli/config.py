@@ -23,12 +23,12 @@ from fa_cli.backend import BACKENDS
 from fa_cli.data import DATASETS, load_datasets
 from fa_cli.data.fetch import data_folder
 from fa_cli.errors import UserError, suggest
+from fa_cli.folders import folder_of
 from fa_cli.layers import build_layers, load_layers, units_of
 from fa_cli.models import MODELS, load_models
 from fa_cli.network import FANS
 from fa_cli.options import Option, is_number
 from fa_cli.probes import METRICS, load_metrics
-from fa_cli.results.files import folder_of
 from fa_cli.rules import RULES, load_rules
 from fa_cli.schema import (
     FOLDER,

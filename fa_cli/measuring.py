@@ -9,10 +9,11 @@ from omegaconf import DictConfig
 from fa_cli import config, experiment, terminal
 from fa_cli.backend import BACKENDS
 from fa_cli.errors import UserError
+from fa_cli.folders import results_in
 from fa_cli.options import listed
 from fa_cli.probes import METRICS
 from fa_cli.results.checkpoint import fill, read_checkpoint
-from fa_cli.results.files import results_in, write_text
+from fa_cli.results.files import write_text
 from fa_cli.results.formats import DAMAGE, csv, summarise
 from fa_cli.results.identity import Identity
 from fa_cli.results.reading import MEASURED, damaged, folders, read_config

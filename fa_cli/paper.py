@@ -17,9 +17,9 @@ from fa_cli import tally, terminal
 from fa_cli.claims.report import read_claims
 from fa_cli.data.fetch import data_folder
 from fa_cli.errors import Stopped, UserError, complain, suggest
+from fa_cli.folders import folder_of
 from fa_cli.naming import override
 from fa_cli.options import listed, true_or_false
-from fa_cli.results.files import folder_of
 from fa_cli.results.reading import finished
 from fa_cli.schema import FOLDER
 from fa_cli.terminal import in_words

@@ -4,7 +4,7 @@ from contextlib import suppress
 from typing import Any
 from warnings import catch_warnings
 
-from fa_cli.results.files import is_gone, this_process
+from fa_cli.processes import is_gone, this_process
 
 OWNER = "process"  # attribute of a trial: the command that tries it
 

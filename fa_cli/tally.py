@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fa_cli.errors import TOLD, UserError, complain, one_line
-from fa_cli.results.files import is_gone, this_process
+from fa_cli.processes import is_gone, this_process
 
 TALLY = "FA_RUN_TALLY"  # environment: the file
 COMMAND = "FA_RUN_COMMAND"  # environment: the process that a person started

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fa_cli import errors, tally
 from fa_cli.errors import Stopped
-from fa_cli.results.files import is_gone, this_process
+from fa_cli.processes import is_gone, this_process
 from fa_cli.terminal import listening
 
 RESTARTS = 3  # of a sweep whose workers are killed again and again

@@ -15,7 +15,8 @@ from helpers import FA_RUN, hears_signals, run_command, start_command, succeed, 
 import fa_cli
 from fa_cli import tally
 from fa_cli.errors import Stopped, UserError
-from fa_cli.results.files import is_gone, is_locked, locked
+from fa_cli.processes import is_gone
+from fa_cli.results.files import is_locked, locked
 from fa_cli.tally import BEGUN, QUEUED, Ending, lost
 
 PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}

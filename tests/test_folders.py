@@ -4,7 +4,7 @@ import pytest
 from helpers import run_command, run_here, succeed, told
 
 from fa_cli.errors import UserError
-from fa_cli.results.files import folder_of
+from fa_cli.folders import folder_of
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,9 @@ from fa_cli.bench import growth
 from fa_cli.bench.measuring import OURS, measure, medians
 from fa_cli.bench.workloads import Workload, workloads
 from fa_cli.errors import UserError
+from fa_cli.folders import folder_of
 from fa_cli.options import listed
-from fa_cli.results.files import folder_of, write_bytes, write_text
+from fa_cli.results.files import write_bytes, write_text
 from fa_cli.results.formats import csv
 
 GROWTH = "growth"

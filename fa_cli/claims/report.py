@@ -20,7 +20,8 @@ from fa_cli import terminal
 from fa_cli.claims.criteria import CRITERIA, Judgement, load_criteria
 from fa_cli.claims.page import page
 from fa_cli.errors import UserError, suggest
-from fa_cli.results.files import into, results_in, write_text
+from fa_cli.folders import into, results_in
+from fa_cli.results.files import write_text
 from fa_cli.results.reading import finished, load_run
 
 OF_CLAIM = ("id", "where", "claim", "paper")

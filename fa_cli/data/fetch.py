@@ -19,7 +19,8 @@ from omegaconf import DictConfig
 
 from fa_cli import terminal
 from fa_cli.errors import UserError, suggest
-from fa_cli.results.files import folder_of, write_bytes
+from fa_cli.folders import folder_of
+from fa_cli.results.files import write_bytes
 
 
 class Absent(UserError):

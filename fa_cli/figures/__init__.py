@@ -23,9 +23,10 @@ from PIL import Image
 from fa_cli import terminal
 from fa_cli.errors import UserError, one_line, suggest
 from fa_cli.figures.found import Incomplete, Missing, by_rule, find_runs
+from fa_cli.folders import into, results_in
 from fa_cli.options import listed
 from fa_cli.registry import Registry, import_all
-from fa_cli.results.files import into, results_in, write_bytes
+from fa_cli.results.files import write_bytes
 from fa_cli.rules import RULES, load_rules
 
 __all__ = ["FIGURES", "Incomplete", "Missing", "by_rule", "figure", "find_runs", "plot"]

@@ -9,7 +9,8 @@ from omegaconf import DictConfig
 
 from fa_cli import terminal
 from fa_cli.errors import UserError, suggest
-from fa_cli.results.files import results_in, write_bytes
+from fa_cli.folders import results_in
+from fa_cli.results.files import write_bytes
 from fa_cli.results.formats import INDEX
 from fa_cli.results.reading import Results, load_below
 

@@ -4,61 +4,18 @@ import errno
 import fcntl
 import glob
 import os
-import re
-import shlex
-import socket
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from fa_cli import terminal
-from fa_cli.errors import UserError, complain
-from fa_cli.naming import override
+from fa_cli.errors import complain
+from fa_cli.processes import is_gone, this_process
 
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
-FOLDERS = ("outputs", "results", "data_dir")  # keys whose value is one
 UNFINISHED = ".fa-run.tmp"  # how the names of files end that are being written
-
-
-def folder_of(key: str, value: Any) -> Path:
-    """The folder that a key names, `~` for the home folder.
-
-    Raises UserError where it names none: an empty one is often a variable that is not set.
-    """
-    number = isinstance(value, int) and not isinstance(value, bool)  # outputs=2026
-    if not number and (not isinstance(value, str) or not value.strip()):
-        shown = "null" if value is None else value
-        raise UserError(f"{key}={shown}: expected a folder: type {key}=DIR")
-    return Path(str(value)).expanduser()
-
-
-def results_in(value: Any) -> Path:
-    """The folder of results that a person names; raises UserError where there is none."""
-    folder = folder_of("results", value)
-    if not folder.is_dir():
-        raise UserError(
-            f"results={value}: no such folder; type `fa-run +sweep=fig2` to make results, or "
-            "results=DIR"
-        )
-    return folder
-
-
-def into(command: str, results: Path) -> str:
-    """`command`, or several with `;` between, as it is typed to leave its results in a folder."""
-    place = terminal.shown(results.absolute())
-    where = "" if place == Path("outputs") else f" {shlex.quote(override('outputs', place))}"
-    return re.sub("fa-run [^;]+", lambda typed: typed[0] + where, command)
-
-
-def at_home(word: str) -> str:
-    """`outputs=~/results` with the home folder in place of `~`, which Hydra does not read."""
-    key, equals, value = word.partition("=")
-    if key in FOLDERS and value.startswith("~"):
-        return f"{key}{equals}{os.path.expanduser(value)}"
-    return word
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -186,25 +143,6 @@ def ended(holder: Path) -> bool:
         return is_gone(holder.read_text().replace(" ", ":"))  # as earlier versions wrote it
     except FileNotFoundError:
         return True
-
-
-def this_process() -> str:
-    """Host and number of this process."""
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def is_gone(process: str) -> bool:
-    """Whether a process, as `this_process` names it, ran on this machine and is no more."""
-    host, _, number = process.rpartition(":")
-    if host != socket.gethostname() or not number.isdigit():
-        return False
-    try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:  # another person's
-        pass
-    return False
 
 
 def is_at(file: IO, path: Path) -> bool:

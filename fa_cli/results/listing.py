@@ -10,8 +10,8 @@ from rich.table import Table
 
 from fa_cli import terminal
 from fa_cli.errors import UserError, suggest
+from fa_cli.folders import results_in
 from fa_cli.options import true_or_false
-from fa_cli.results.files import results_in
 from fa_cli.results.reading import order
 from fa_cli.results.runs import Runs, collect
 from fa_cli.terminal import in_words
