@@ -22,7 +22,7 @@ from fa_cli import hydra_messages, naming, options
 from fa_cli.backend import BACKENDS
 from fa_cli.data import DATASETS, load_datasets
 from fa_cli.data.fetch import data_folder
-from fa_cli.errors import UserError, suggest
+from fa_cli.errors import UserError, complain, suggest
 from fa_cli.folders import folder_of
 from fa_cli.layers import build_layers, load_layers, units_of
 from fa_cli.models import MODELS, load_models
@@ -184,9 +184,9 @@ def resolve(composed: DictConfig, typed: Sequence[str]) -> dict:
         replace_the_other(plain, pair, typed)
     for key in EITHER[0]:
         if plain["phases"] and key in given_keys(typed):
-            raise UserError(
-                f"{key}={plain[key]}: this run's phases have lengths of their own: type "
-                f"'phases=[{{{key}:N}},...]', or phases=[] as well"
+            complain(
+                f"{key}={plain[key]} counts for nothing: the phases have lengths of their own; "
+                f"'phases=[{{{key}:N}},...]' gives others, phases=[] makes one of them"
             )
     if (plain["steps"] is None) == (plain["epochs"] is None) and not plain["phases"]:
         raise UserError("give the length of the run as one of steps=N and epochs=N")

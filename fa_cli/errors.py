@@ -61,5 +61,5 @@ def describe(error: BaseException | str) -> str:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         what = error.strerror or error
-        return f"{where}{what}: type a folder that works, as outputs=, results= or data_dir=DIR"
+        return f"{where}{what}: type outputs=DIR, results=DIR or data_dir=DIR, one that works"
     return str(error)

@@ -667,7 +667,7 @@ def test_one_figure_that_fails_does_not_stop_the_others(made, tmp_path):
     ("words", "parts"),
     [
         (["figure=fig9"], ["no figure is called 'fig9'", "fig2, fig3"]),
-        (["figure=2"], ["no figure is called 2"]),
+        (["figure=2"], ["no figure is called '2'"]),
         (["format=gif"], ["format=gif", "pdf, png, svg"]),
         (["results=nowhere"], ["results=nowhere: no such folder"]),
         (["figure=sweep", "x=[]", "y=nse"], ["expected one key, or two"]),

@@ -76,7 +76,7 @@ def test_the_table_and_its_csv(swept):
 
 def test_sorted_by_what_the_table_does_not_show(swept):
     """Norms are left out of it, and yet one can sort by them."""
-    shown = succeed(run_here(swept, "runs", "sort=weight_norm_1"))
+    shown = succeed(run_command(swept, "runs", "sort=weight_norm_1", COLUMNS="300"))
     table = collect(swept / "outputs").table.query("status == 'done'")
     means = table.groupby(["rule", SCALE])["weight_norm_1"].mean().sort_values()
     lines = [line for line in shown.splitlines() if "done" in line]
