@@ -102,6 +102,7 @@ class Progress:
         self.bar = progress.Progress(*columns, console=err, transient=True, disable=hidden)
         self.task = self.bar.add_task("training", total=total)
         self.heard = contextlib.ExitStack()
+        self.before: Mapping[signal.Signals, Any] = {}  # what signals did before
 
     def __enter__(self):
         """Show the bar, and note signals in place of dying of them.
@@ -110,7 +111,6 @@ class Progress:
         """
         with contextlib.suppress(RuntimeError):  # no thread to be had: then the bar stands still
             self.bar.start()
-        self.before: Mapping[signal.Signals, Any] = {}
         if threading.current_thread() is threading.main_thread():
             self.before = self.heard.enter_context(listening(self.note))
 
