@@ -78,7 +78,8 @@ def carry_out(words: Sequence[str]) -> int:
     """The status of a command.
 
     A signal that stops this process is handed on: raises Stopped once the command has ended, after
-    its checkpoint. `subprocess.run` would kill it a quarter of a second after Ctrl-C.
+    its checkpoint, and where a signal has stopped the command alone. `subprocess.run` would kill it
+    a quarter of a second after Ctrl-C.
     """
     process, heard = subprocess.Popen(words), []
 
@@ -88,8 +89,9 @@ def carry_out(words: Sequence[str]) -> int:
 
     with terminal.listening(hand_on):
         status = process.wait()
-    if heard:
-        raise Stopped("stopped; the same command goes on from there", heard[0])
+    if heard or status > 128:
+        number = heard[0] if heard else status - 128
+        raise Stopped("stopped; the same command goes on from there", number)
     return status
 
 

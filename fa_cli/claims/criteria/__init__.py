@@ -1,8 +1,7 @@
 """How each claim of the paper is judged: small functions from finished runs to a `Judgement`.
 
 Those of general.py serve several claims; every other claim has a function of its own under its id,
-in the file of its figure. measures.py, beside this folder, has
-what they read from runs.
+in the file of its figure. measures.py, beside this folder, has what they read from runs.
 """
 
 import sys
