@@ -182,12 +182,11 @@ def resolve(composed: DictConfig, typed: Sequence[str]) -> dict:
             )
     for pair in EITHER:
         replace_the_other(plain, pair, typed)
-    for key in EITHER[0]:
-        if plain["phases"] and key in given_keys(typed):
-            complain(
-                f"{key}={plain[key]} counts for nothing: the phases have lengths of their own; "
-                f"'phases=[{{{key}:N}},...]' gives others, phases=[] makes one of them"
-            )
+    if plain["phases"] and "steps" in given_keys(typed):
+        complain(
+            f"steps={plain['steps']} counts for nothing: the phases have lengths of their own; "
+            "'phases=[{steps:N},...]' gives others, phases=[] makes one of them"
+        )
     if (plain["steps"] is None) == (plain["epochs"] is None) and not plain["phases"]:
         raise UserError("give the length of the run as one of steps=N and epochs=N")
     model = plain["model"]
@@ -200,7 +199,8 @@ def resolve(composed: DictConfig, typed: Sequence[str]) -> dict:
 
 def replace_the_other(plain: dict, pair: tuple[str, str], typed: Sequence[str]) -> None:
     """Of two keys that exclude each other, let the one that is typed replace the other."""
-    given = [key for key in pair if key in given_keys(typed)]
+    keys = given_keys(typed)
+    given = [key for key in pair if key in keys]
     if len(given) == 1:
         *groups, name = next(key for key in pair if key not in given).split(".")
         node = plain[groups[0]] if groups else plain

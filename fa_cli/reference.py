@@ -115,8 +115,8 @@ def in_files() -> dict[str, dict[str, str]]:
 
 def of_field(name: str, known: Any, chosen: Mapping[str, str]) -> Key:
     """A key of the schema; `chosen`: the values that YAML files give it."""
-    listed = known.default_factory() if callable(known.default_factory) else known.default
-    default = "" if listed == MISSING else shown(listed)
+    value = known.default_factory() if callable(known.default_factory) else known.default
+    default = "" if value == MISSING else shown(value)
     choices, within = known.metadata.get("choices"), known.metadata.get("within")
     may_be = ", ".join(choices) if choices else in_range(known.type, within)
     others = {choice: value for choice, value in chosen.items() if value != default}

@@ -20,7 +20,7 @@ from fa_cli.processes import is_gone, this_process
 
 TALLY = "FA_RUN_TALLY"  # environment: the file
 COMMAND = "FA_RUN_COMMAND"  # environment: the process that a person started
-WANTED = "FA_RUN_WANTED"  # environment: how many runs it makes, where that is known, and since when
+WANTED = "FA_RUN_WANTED"  # environment: how many runs it makes, where that is known
 SINCE = "FA_RUN_SINCE"  # environment: when the command began
 WHERE = "FA_RUN_WHERE"  # environment: not empty where a person wants to see where in the code
 PREFIX = ".fa-run-"  # of the file's name, before the process that made it
@@ -97,7 +97,7 @@ def ended(endings: Sequence[Ending]) -> list[Ending]:
 
 def expect(runs: int | None) -> None:
     """Note how many runs this command makes; None where nobody knows before."""
-    os.environ[WANTED] = f"{runs} {time.time()}" if runs else ""
+    os.environ[WANTED] = str(runs or "")
 
 
 def left() -> tuple[int, int, float] | None:
@@ -108,11 +108,10 @@ def left() -> tuple[int, int, float] | None:
     path, wanted = os.environ.get(TALLY), os.environ.get(WANTED)
     if not path or not wanted:
         return None
-    runs, since = int(wanted.split()[0]), float(wanted.split()[1])
-    done = len(ended(read(Path(path))))
+    runs, done = int(wanted), len(ended(read(Path(path))))
     if runs < 2 or not 0 < done <= runs:
         return None
-    return done, runs, (time.time() - since) / done * (runs - done)
+    return done, runs, (time.time() - float(os.environ[SINCE])) / done * (runs - done)
 
 
 def has(outcome: str) -> bool:

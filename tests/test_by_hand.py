@@ -1,5 +1,6 @@
 """Data that a person must get: house numbers, speech, digits over photographs, in small files."""
 
+import errno
 import json
 import tracemalloc
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from small_data import COUNTS, write_all, write_svhn, write_timit
 from test_cli import metrics_of, run_folder
 
 from fa_cli.data import mnist_back_image, svhn, timit
+from fa_cli.data.by_hand import converted
 from fa_cli.errors import UserError
 
 SMALL = ["seeds=2", "epochs=1", "batch_size=5", "record.examples=5"]
@@ -150,6 +152,17 @@ def test_a_file_that_is_damaged(tmp_path, experiment, names):
     done = run_here(tmp_path, *words)
     assert done.returncode == 1 and str(folder) in done.stderr.splitlines()[-1]
     assert not (folder / "converted").exists()
+
+
+def test_a_full_disk_is_no_damage(tmp_path):
+    """What is told of it is not to download the files again."""
+
+    def convert(into):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        converted(tmp_path, ["train"], convert)
+    assert not (tmp_path / "converted").exists()
 
 
 def test_without_the_audio_library(tmp_path, monkeypatch):

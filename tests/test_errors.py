@@ -57,6 +57,7 @@ MISTAKES = [  # words, the culprit, the remedy
     (["phases=[{freeze:[7],steps:5}]"], "phases[0].freeze=[7]", "from 0 to 1"),
     (["phases=[{freeze:[0]}]"], "phases[0]", "one of steps and epochs"),
     (["phases=[{steps:0}]"], "phases[0]", "above 0"),
+    (["phases=[{steps:5}]", "epochs=2"], "epochs", "type steps=N"),
     (["phases=[{epochs:5}]"], "epochs", "type steps=N"),
     (["backend.threads=some"], "backend.threads=some", "whole number"),
     (["plot", "figure=fig99"], "fig99", "choose from: fig1, fig2"),

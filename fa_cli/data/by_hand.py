@@ -56,6 +56,8 @@ def converted(folder: Path, names: Sequence[str], convert: Callable[[Path], None
                 f"{folder} cannot be written to ({error.strerror}): type data_dir=DIR of a folder "
                 "that can"
             ) from None
+        except (OSError, MemoryError):  # a full disk is no damage
+            raise
         except DAMAGE as error:
             raise UserError(
                 f"{folder} holds files that cannot be read ({error}): download them again"

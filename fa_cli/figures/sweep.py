@@ -10,12 +10,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from omegaconf import ListConfig
 
 from fa_cli import terminal
 from fa_cli.errors import UserError, suggest
 from fa_cli.figures import Missing, figure
 from fa_cli.figures.drawing import LINES, Look, looks, panels
+from fa_cli.options import listed
 from fa_cli.results.reading import order
 from fa_cli.results.runs import Runs, collect
 from fa_cli.rules import RULES
@@ -40,7 +40,7 @@ def draw(results: Path, x: Any, y: str, hue: str | None) -> Figure:
     """
     if x is None:
         raise Missing("type x=KEY y=METRIC, such as x=rule.feedback_scale y=test_error hue=rule")
-    found, keys = collect(results), list(x) if isinstance(x, ListConfig | list) else [x]
+    found, keys = collect(results), listed(x)
     check(found, keys, y, hue)
     done = found.table[found.table["status"] == "done"]
     table = done.dropna(subset=[*keys, y, *([hue] if hue else [])])

@@ -170,12 +170,17 @@ def load_run(folder: Path) -> Run:
 
 
 def receptive_fields(run: Run, when: str) -> np.ndarray | None:
-    """Incoming weights of first-layer units `before` or `after` learning, or None.
-
-    (networks, units, pixels); earlier versions kept a single network, without an axis for it.
-    """
+    """Incoming weights of first-layer units `before` or `after` learning, None if not kept."""
     fields = run.arrays.get(f"receptive_fields_{when}")
-    return None if fields is None else fields.astype(float).reshape(-1, *fields.shape[-2:])
+    return None if fields is None else by_network(fields)
+
+
+def by_network(fields: np.ndarray) -> np.ndarray:
+    """Receptive fields as they were kept, (networks, units, pixels).
+
+    Earlier versions kept a single network, without an axis for it.
+    """
+    return fields.astype(float).reshape(-1, *fields.shape[-2:])
 
 
 def check_files(folder: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 
 from fa_cli.claims.criteria import Judgement, Runs, criterion, in_every_seed
 from fa_cli.claims.measures import by_step, final, kept, start, welch_interval
-from fa_cli.results.reading import Run
+from fa_cli.results.reading import Run, by_network
 
 
 @criterion("F3.5")
@@ -45,10 +45,9 @@ def fields_resemble(runs: Runs) -> Judgement:
 
 def smoothness_of_change(run: Run) -> np.ndarray:
     """Mean autocorrelation of what learning has added to receptive fields, (networks,)."""
-    before, after = (kept(run, f"receptive_fields_{when}") for when in ("before", "after"))
-    change = after.astype(float) - before.astype(float)
-    networks = change.reshape(-1, *change.shape[-2:])  # earlier versions kept a single one
-    return np.array([autocorrelation(fields).mean() for fields in networks])
+    names = ("receptive_fields_before", "receptive_fields_after")
+    before, after = (by_network(kept(run, name)) for name in names)
+    return np.array([autocorrelation(fields).mean() for fields in after - before])
 
 
 # ---- what the text says of Fig. 3's network -----------------------------------------------------
