@@ -20,7 +20,7 @@ THREE = "model.sizes=[784,30,20,20,10]"
 LOCAL = "model.layers=[[1,28,28],{kind:local,maps:1,field:16},20,20,10]"
 LARGER = "model.layers=[[1,32,32],{kind:local,maps:1,field:20},20,20,20,10]"
 SMALLER = {
-    "fig4_spiking": "model.sizes=[784,30,20,20,1000]",
+    **{f"fig4_{kind}": "model.sizes=[784,30,20,20,1000]" for kind in ("spiking", "stream")},
     "note5_local": LOCAL,
     "note5_distorted": LOCAL,
     "note5_deep": "model.sizes=[784,20,20,20,20,20,20,20,20,20,20,10]",
