@@ -38,7 +38,7 @@ lint: $(STAMP) ## style and types of code
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-paper-small: $(STAMP) ## all of the paper that needs no image data (under 20 minutes on 2 cores); resumable
+paper-small: $(STAMP) ## all of the paper that needs no image data (about 25 minutes on 2 cores); resumable
 	$(FA) paper images=false outputs=$(OUTPUTS)
 	$(FA) plot results=$(OUTPUTS)
 

@@ -1,4 +1,4 @@
-"""Finding, downloading and checking data files; none is used before its SHA-256 fits."""
+"""Finding, downloading and checking data files: what is fetched is used once its SHA-256 fits."""
 
 import gzip
 import hashlib
