@@ -1,10 +1,12 @@
 """`fa-run paper`: all runs that the report judges, part by part, with the time that each takes."""
 
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +20,7 @@ from fa_cli.claims.report import read_claims
 from fa_cli.data.fetch import data_folder
 from fa_cli.errors import Stopped, UserError, complain, suggest
 from fa_cli.folders import folder_of
-from fa_cli.naming import override
+from fa_cli.naming import override, run_name
 from fa_cli.options import listed, true_or_false
 from fa_cli.results.reading import finished
 from fa_cli.schema import FOLDER
@@ -27,6 +29,7 @@ from fa_cli.terminal import in_words
 COSTS = Path(__file__).parent / "claims" / "costs.yaml"
 SIZE, SHOWN = 1500, 100  # of the product of matrices that tells how fast this machine is
 BY_HAND = ("mnist_back_image", "svhn", "timit")
+USUAL = {"dataset": "linear", "rule": "fa"}  # of conf/config.yaml
 FROM_FILES = ("mnist", "fashion_mnist", "mnist_back_image_synthetic", *BY_HAND)
 
 
@@ -57,7 +60,9 @@ def train_paper(cfg: DictConfig) -> None:
     costs = {part.name: cost(part, outputs) for part in able}
     terminal.tables.print(overview(wanted, lacks, costs))
     if costs:
-        terminal.out.print(f"together about {in_words(np.nansum([*costs.values()]))}")
+        unknown = sum(np.isnan([*costs.values()]))
+        more = f", without the {unknown} not measured yet" if unknown else ""
+        terminal.out.print(f"together about {in_words(np.nansum([*costs.values()]))}{more}")
     if only_list:
         return
     failed = []
@@ -81,7 +86,8 @@ def carry_out(words: Sequence[str]) -> int:
     its checkpoint, and where a signal has stopped the command alone. `subprocess.run` would kill it
     a quarter of a second after Ctrl-C.
     """
-    process, heard = subprocess.Popen(words), []
+    own = {"HYDRA_FULL_ERROR": os.environ.get(tally.WHERE, "")}  # as the person has it, not we
+    process, heard = subprocess.Popen(words, env=os.environ | own), []
 
     def hand_on(number: int, frame: Any) -> None:
         heard.append(number)
@@ -103,13 +109,11 @@ def parts_of(claims: Sequence[Mapping]) -> list[Part]:
             program, *words = command.split()
             if program != "fa-run":
                 continue
-            name = words[0].split("=")[1]
+            name, made = words[0].split("=")[1], runs_of(words)
             part = found.setdefault(name, Part(name, words, [], set()))
-            made = experiments_of(words[0])
-            for run in claim["runs"].values():
-                if run.split("/")[0] in made and run not in part.runs:
-                    part.runs.append(run)
-            part.datasets.update(map(dataset_of, made))
+            wanted = [run for run in claim["runs"].values() if run in made]
+            part.runs.extend(run for run in wanted if run not in part.runs)
+            part.datasets.update(chosen_of(run.split("/")[0], "dataset") for run in made)
     return [part for part in found.values() if part.runs]
 
 
@@ -119,18 +123,27 @@ def yaml_of(group: str, name: str) -> dict:
     return yaml.safe_load((FOLDER / group / f"{name}.yaml").read_text()) or {}
 
 
-def experiments_of(word: str) -> list[str]:
-    """The experiments that `+sweep=NAME` or `experiment=NAME` trains."""
-    kind, name = word.lstrip("+").split("=")
-    if kind == "experiment":
-        return [name]
-    sweep = yaml_of("sweep", name)
-    listed = sweep["hydra"]["sweeper"]["params"].get("experiment")
-    if listed:
-        return listed.split(",")
-    only = overridden(sweep, "experiment")
-    assert only is not None  # what else would a sweep train
-    return [only]
+def runs_of(words: Sequence[str]) -> set[str]:
+    """What `+sweep=NAME` or `experiment=NAME`, and what follows it, trains: experiment/run."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    kind, name = words[0].lstrip("+").split("=")
+    sweep = yaml_of("sweep", name) if kind == "sweep" else {}
+    params = sweep["hydra"]["sweeper"]["params"] if sweep else {}
+    said = [*(f"{key}={value}" for key, value in params.items()), *words]
+    choices = []
+    for one in OverridesParser.create().parse_overrides(said):
+        several = one.is_sweep_override()
+        values = one.sweep_string_iterator() if several else [one.get_value_element_as_str()]
+        choices.append([f"{one.get_key_element()}={value}" for value in values])
+    made = set()
+    for typed in product(*choices):
+        given = dict(word.split("=", 1) for word in typed)
+        experiment = given.get("experiment") or overridden(sweep, "experiment")
+        assert experiment is not None  # what else would a sweep train
+        rule = given.get("rule") or chosen_of(experiment, "rule")
+        made.add(f"{experiment}/{run_name(rule, typed)}")
+    return made
 
 
 def overridden(config: Mapping, group: str) -> str | None:
@@ -141,14 +154,14 @@ def overridden(config: Mapping, group: str) -> str | None:
     return None
 
 
-def dataset_of(experiment: str) -> str:
-    """The dataset that an experiment chooses, or the one that it builds on does."""
+def chosen_of(experiment: str, group: str) -> str:
+    """What an experiment chooses of a group, or what it builds on does, or fa-run for all."""
     config = yaml_of("experiment", experiment)
-    chosen = overridden(config, "dataset")
+    choice = overridden(config, group)
     for parent in config.get("defaults", []):
-        if chosen is None and isinstance(parent, str) and parent != "_self_":
-            chosen = dataset_of(parent)
-    return chosen or "linear"
+        if choice is None and isinstance(parent, str) and parent != "_self_":
+            choice = chosen_of(parent, group)
+    return choice or USUAL[group]
 
 
 def chosen(parts: Sequence[Part], names: Sequence[str], images: bool) -> list[Part]:

@@ -88,8 +88,19 @@ def test_every_run_of_the_report_belongs_to_a_part():
     assert parts["fig3_variants"].datasets == parts["note5_variants"].datasets == {"mnist"}
     assert parts["note6"].datasets == {"svhn"} and parts["note7"].datasets == {"timit"}
     assert parts["fig4"].runs == ["fig4_spiking/rule=fa", "fig4_spiking/rule=shallow"]
+    assert parts["fig5_controls"].runs == ["fig5_phases/rule=bp"]
+    assert parts["fashion_rate"].runs == ["fig3_fashion/rule=fa,optimizer.learning_rate=0.03"]
     small = {part.name for part in paper.chosen([*parts.values()], [], images=False)}
     assert {"fig2", "theorems"} < small and small.isdisjoint({"fig3", "note9"})
+
+
+def test_a_claims_own_command_makes_all_its_runs():
+    """So that typing what a row says is enough; those of a search have a sweep of their own."""
+    for claim in read_claims():
+        words = [command.split() for command in claim["command"].split("; ")]
+        made = set().union(*(paper.runs_of(rest) for first, *rest in words if first == "fa-run"))
+        wanted = {run for run in claim["runs"].values() if not run.startswith("search/")}
+        assert wanted <= made, claim["id"]
 
 
 def test_what_there_is_to_do(tmp_path):
