@@ -25,7 +25,7 @@ from fa_cli.errors import UserError
 from fa_cli.figures import FIGURES, Missing, save
 from fa_cli.figures.drawing import looks
 from fa_cli.figures.figS10 import bad_edge
-from fa_cli.figures.found import by_rule
+from fa_cli.figures.found import by_rule, by_setting
 from fa_cli.registry import import_all
 from fa_cli.results.formats import INDEX
 from fa_cli.results.reading import Run, load_run
@@ -513,6 +513,21 @@ def test_direct_feedback_alignment_in_fig2(tmp_path):
     left, right = FIGURES["fig2"](tmp_path / "outputs").axes
     assert [line.get_label() for line in left.lines] == ["Direct feedback alignment"]
     assert right.lines[0].get_color() == RULES["dfa"].colour
+
+
+def test_one_run_of_each_value(tmp_path, capsys):
+    """Of a sweep's runs; those of a search beside them, of the same values, are told."""
+    runs = []
+    for value, more in [(0.5, ",steps=9"), (0.9, ""), (0.5, ""), (0, ""), (0.9, ",seeds=5")]:
+        config = {"rule": {"name": "fa"}, "optimizer": {"momentum": value}}
+        name = f"rule=fa,optimizer.momentum={value}{more}"
+        runs.append(Run(tmp_path / name, config, pd.DataFrame(), {}))
+    found = by_setting(runs, "optimizer.momentum")
+    assert [run.config["optimizer"]["momentum"] for run in found] == [0, 0.5, 0.9]
+    told = capsys.readouterr().err
+    assert told.endswith(
+        "; not rule=fa,optimizer.momentum=0.5,steps=9, rule=fa,optimizer.momentum=0.9,seeds=5\n"
+    )
 
 
 def test_rules_come_in_one_order(tmp_path, capsys):

@@ -19,8 +19,8 @@ from fa_cli.figures.drawing import (
     looks,
     panels,
 )
-from fa_cli.figures.found import curves, find_runs, setting, short
-from fa_cli.results.reading import Run, order
+from fa_cli.figures.found import by_setting, curves, find_runs, setting, short
+from fa_cli.results.reading import Run
 
 PAPER = 9  # ranges
 SCALE = "model.weight_scale"
@@ -34,7 +34,7 @@ def figs13(results: Path) -> Figure:
 
     Blue (small) to red; means over seeds. Curves that lie on that of the smallest range are named.
     """
-    runs = sorted(find_runs(results, "figS13"), key=lambda run: order(setting(run, SCALE)))
+    runs = by_setting(find_runs(results, "figS13"), SCALE)
     shown = looks(run.rule for run in runs)
     drawing, row = panels((7.2, 2.6), columns=3)
     for run, colour in zip(runs, shades(runs), strict=True):

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from fa_cli.figures import figure
 from fa_cli.figures.drawing import LINES, Look, legend, log_band, looks, nse_axes, panels
-from fa_cli.figures.found import find_runs, setting, short
-from fa_cli.results.reading import load_runs, order
+from fa_cli.figures.found import by_rule, by_setting, find_runs, setting, short
+from fa_cli.results.reading import load_runs
 
 MOMENTUM = "optimizer.momentum"
 
@@ -21,7 +21,7 @@ def figs8(results: Path) -> Figure:
     Geometric mean and one s.d. over seeds. Dotted, where it was run: none of it, but twice eta.
     """
     drawing, axes = panels((4.2, 3))
-    runs = sorted(find_runs(results, "figS8"), key=lambda run: order(setting(run, MOMENTUM)))
+    runs = by_setting(find_runs(results, "figS8"), MOMENTUM)
     shown = looks(run.rule for run in runs)
     for rule, look in shown.items():
         own = [run for run in runs if run.rule == rule]
@@ -30,7 +30,7 @@ def figs8(results: Path) -> Figure:
             label = text if len(shown) == 1 else f"{look.label}, {text}"
             shade = shades(look.colour, len(own))[k]
             log_band(axes, run, Look(label, shade, LINES[k % len(LINES)]))
-    for run in load_runs(results / "figS8_rate"):
+    for run in by_rule(load_runs(results / "figS8_rate")).values():
         log_band(axes, run, Look(r"$\alpha$ = 0, 2 $\eta$", "0.5", ":"))
     nse_axes(axes)
     axes.set_ylim(top=3)

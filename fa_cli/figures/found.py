@@ -1,5 +1,6 @@
 """What figures read: finished runs, their columns, arrays and settings, or why there are none."""
 
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -7,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fa_cli.errors import UserError, complain
-from fa_cli.results.reading import Run, load_runs
+from fa_cli.results.reading import Run, load_runs, order
 from fa_cli.rules import RULES
 
 AGAIN = "run it again with resume=false"
@@ -44,21 +45,34 @@ def find_runs(results: Path, experiment: str) -> list[Run]:
 def by_rule(runs: list[Run]) -> dict[str, Run]:
     """One run for each rule: bp and fa, then the other rules there are, then unknown ones.
 
-    Of several runs, the one with the shortest name: the experiment as it stands. A person is told
-    which others there are, and where those drawn are not alike in length or number of seeds.
+    A person is told where those are not alike in length or number of seeds.
     """
-    shortest = sorted(runs, key=lambda run: (len(run.folder.name), run.folder.name))
-    found = {run.rule: run for run in reversed(shortest)}
-    order = dict.fromkeys([*FIRST, *RULES, *sorted(found)])
-    chosen = {rule: found[rule] for rule in order if rule in found}
-    others = [run.folder.name for run in runs if run.folder != chosen[run.rule].folder]
-    if others:
-        drawn = ", ".join(run.folder.name for run in chosen.values())
-        complain(f"drawn are {drawn}; not {', '.join(sorted(others))}")
+    found = {run.rule: run for run in one_each(runs, lambda run: run.rule)}
+    ranked = dict.fromkeys([*FIRST, *RULES, *sorted(found)])
+    chosen = {rule: found[rule] for rule in ranked if rule in found}
     extents = {rule: extent(run) for rule, run in chosen.items()}
     if len({*extents.values()}) > 1:
         told = ", ".join(f"{rule} {text}" for rule, text in extents.items())
         complain(f"the runs of {runs[0].folder.parent.name} are not alike: {told}")
+    return chosen
+
+
+def by_setting(runs: list[Run], key: str) -> list[Run]:
+    """One run for each rule and value of a key, in the order of the values."""
+    chosen = one_each(runs, lambda run: (run.rule, short(setting(run, key))))
+    return sorted(chosen, key=lambda run: order(setting(run, key)))
+
+
+def one_each(runs: list[Run], kind: Callable[[Run], Hashable]) -> list[Run]:
+    """One run of each kind: of several the one with the shortest name, the experiment as it stands.
+
+    A person is told which others there are.
+    """
+    shortest = sorted(runs, key=lambda run: (len(run.folder.name), run.folder.name))
+    chosen = [*{kind(run): run for run in reversed(shortest)}.values()]
+    drawn = sorted(run.folder.name for run in chosen)
+    if others := sorted({run.folder.name for run in runs} - {*drawn}):
+        complain(f"drawn are {', '.join(drawn)}; not {', '.join(others)}")
     return chosen
 
 
