@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from string import Template
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -20,9 +20,13 @@ from omegaconf import DictConfig, OmegaConf
 from fa_cli import __version__, clusters, errors, hydra_messages, tally, terminal, workers
 from fa_cli.errors import UserError, suggest
 from fa_cli.folders import at_home
+from fa_cli.options import true_or_false
 from fa_cli.processes import this_process
 from fa_cli.results.files import is_locked
 from fa_cli.schema import FOLDER
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CONF = str(FOLDER)
 BLAS = "OPENBLAS_NUM_THREADS"  # threads of our own do better; each it starts may be one too many
@@ -70,8 +74,7 @@ SUBCOMMANDS = {name: subcommand(name, *work) for name, work in WORK.items()}
 def train_here(cfg: DictConfig) -> float:
     """Train in the folder that Hydra chose, show the summary, and count the run.
 
-    Returns the final error or loss, mean over seeds, for a sweeper that minimises it; inf where
-    another process has the run.
+    Returns what a sweeper minimises; inf where another process has the run.
     """
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
@@ -82,7 +85,8 @@ def train_here(cfg: DictConfig) -> float:
     typed = list(state.overrides.task)
     folder = Path(state.runtime.output_dir)
     tally.add(tally.BEGUN, str(folder), clusters.own_log())
-    if tally.has(tally.STOPPING) or (cfg.get("fail_fast") is True and tally.has(tally.FAILED)):
+    fail_fast = true_or_false("fail_fast", cfg.get("fail_fast", False))
+    if tally.has(tally.STOPPING) or (fail_fast and tally.has(tally.FAILED)):
         tally.add(tally.LEFT_OUT)
         return float("inf")
     outcome = experiment.run(cfg, folder, typed)
@@ -96,9 +100,14 @@ def train_here(cfg: DictConfig) -> float:
         terminal.show_left(*known)
     if state.mode == RunMode.RUN:
         terminal.show_next(typed)
-    final = outcome.summary.set_index("metric")["mean"]
-    name = terminal.headline(final.index)
-    return float(final[name]) if name else float("inf")
+    return minimised(outcome.summary, cfg.seeds)
+
+
+def minimised(summary: "pd.DataFrame", seeds: int | Sequence[int]) -> float:
+    """The final error or loss, mean over seeds; inf where one has diverged, and where none is."""
+    final = summary.set_index("metric")
+    name, count = terminal.headline(final.index), seeds if isinstance(seeds, int) else len(seeds)
+    return float(final["mean"][name]) if name and final["n"][name] == count else float("inf")
 
 
 def main() -> None:

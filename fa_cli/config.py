@@ -328,6 +328,17 @@ def check_values(config: RunConfig) -> None:
         )
     for index, phase in enumerate(config.phases):
         check_phase(index, phase, layers)
+        if phase.fresh_feedback and config.rule.feedback is not None:
+            raise UserError(
+                f"phases[{index}].fresh_feedback: rule.feedback says what B is, so none is drawn: "
+                "take one of them away"
+            )
+    if config.record.reconstructions > config.record.examples:
+        raise UserError(
+            f"record.reconstructions={config.record.reconstructions}: they are of the "
+            f"{config.record.examples} held-out images that are looked at while it trains: "
+            f"type record.examples={config.record.reconstructions}"
+        )
     if config.optimizer.momentum:
         check_momentum(config)
     seeds_of(config)

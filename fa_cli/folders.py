@@ -10,7 +10,7 @@ from fa_cli import terminal
 from fa_cli.errors import UserError
 from fa_cli.naming import override
 
-FOLDERS = ("outputs", "results", "data_dir")  # keys whose value is one
+PATHS = ("outputs", "results", "data_dir", "peers", "file")  # keys whose value is one
 
 
 def folder_of(key: str, value: Any) -> Path:
@@ -46,6 +46,6 @@ def into(command: str, results: Path) -> str:
 def at_home(word: str) -> str:
     """`outputs=~/results` with the home folder in place of `~`, which Hydra does not read."""
     key, equals, value = word.partition("=")
-    if key in FOLDERS and value.startswith("~"):
+    if key in PATHS and value.startswith("~"):
         return f"{key}{equals}{os.path.expanduser(value)}"
     return word

@@ -198,7 +198,9 @@ def show_measured(folder: Path, step: int, summary: "pd.DataFrame") -> None:
 
 
 def show_values(what: str, summary: "pd.DataFrame") -> None:
-    """Mean and sd over seeds, a row for each metric."""
+    """Mean and sd over seeds, a row for each metric, where any is of whole networks."""
+    if summary.empty:
+        return
     table = Table(title=f"{what} over n = {summary['n'].max()} seeds", title_justify="left")
     table.add_column("metric")
     table.add_column("mean", justify="right")

@@ -95,7 +95,7 @@ def learn(
     plateau: Plateau | None = None,
 ) -> None:
     """Learn from the examples of some steps: forward, error, hidden signals, update."""
-    epoch = data.steps_per_epoch if config.epochs else 1
+    epoch = data.steps_per_epoch if in_epochs(config) else 1
     scheduled = learning_rates(config.optimizer, np.array(steps) / epoch)
 
     def paces(part: slice) -> tuple[np.ndarray, np.ndarray]:
@@ -120,6 +120,12 @@ def learn(
                 keep = 1.0  # weights decay once a step
 
     net.backend.map(learn_part, parts_of(config, net))
+
+
+def in_epochs(config: RunConfig) -> bool:
+    """Whether a schedule counts in epochs: where a length is given in them."""
+    lengths = [config.epochs, *(phase.epochs for phase in config.phases)]
+    return any(length is not None for length in lengths)
 
 
 def parts_of(config: RunConfig, net: Network) -> list[slice]:

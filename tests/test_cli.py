@@ -4,6 +4,7 @@ Results on disk, repetition, resumption, seeds, sweeps, completion, rules from o
 """
 
 import json
+import math
 import os
 import re
 import shutil
@@ -29,7 +30,7 @@ from helpers import (
     wait_for,
 )
 
-from fa_cli import config
+from fa_cli import cli, config
 from fa_cli.data import fetch
 
 FILES = {"metrics.csv", "summary.csv", "config.yaml", "manifest.json", "done"}
@@ -205,6 +206,27 @@ def test_a_seed_that_diverges_ends_alone(tmp_path):
     pd.testing.assert_frame_equal(metrics_of(tmp_path / "others"), expected, check_exact=True)
 
 
+def test_who_looks_hears_of_seeds_that_go_on(tmp_path):
+    """Of a run with seeds that have diverged: its own text and `fa-run runs`, until it ends."""
+    words = ["optimizer.learning_rate=0.012", "steps=300000000", "record.every=1000", "seeds=20"]
+    words += ["record.metrics=[nse]", "record.checkpoint_seconds=0.1"]
+    command = start_command(tmp_path, *words)
+    wait_for("checkpoint.npz", tmp_path, command)
+    command.send_signal(signal.SIGINT)
+    _, complaint = command.communicate(timeout=60)
+    assert "diverged before step" in complaint
+    (path,) = tmp_path.rglob("progress.json")
+    told = json.loads(path.read_text())
+    assert told["step"] > 0 and told["metrics"]["nse"] < 0.04  # 1 of each that has
+
+
+def test_a_sweeper_hears_of_seeds_that_diverged():
+    """Who is left tells nothing of a setting: it is the worst there can be."""
+    summary = pd.DataFrame({"metric": ["loss", "nse"], "mean": [2.0, 0.5], "n": [3, 3]})
+    assert cli.minimised(summary, 3) == cli.minimised(summary, [4, 7, 9]) == 0.5
+    assert cli.minimised(summary, 4) == math.inf
+
+
 LOOPS = [
     (["steps=5000", "record.every=5000"], ["compiled"]),
     (["steps=5000", "record.every=5000", "backend.compiled=false"], ["seeds together"]),
@@ -277,6 +299,15 @@ def test_feedback_that_learns_lives_on_through_phases(tmp_path):
     np.testing.assert_array_equal(kept["state/B1"], b[6])
 
 
+def test_a_schedule_counts_in_the_epochs_of_phases(tmp_path):
+    """Their lengths alone are given in epochs: with a rate of 0 from the second on W stays."""
+    words = ["experiment=debug", "epochs=null", "phases=[{epochs:1},{rule:bp,epochs:2}]"]
+    words += ["optimizer.schedule=[[1,0]]", "record.metrics=[weight_norm]", "seeds=1"]
+    succeed(run_here(tmp_path, *words))
+    table = metrics_of(tmp_path).set_index("epoch")["weight_norm_0"]
+    assert table[0] != table[1] == table[2] == table[3]
+
+
 def test_a_phase_with_fresh_feedback(tmp_path):
     """Its B is another one than the first phase's, which a third phase has again."""
     phases = "phases=[{steps:2},{steps:2,fresh_feedback:true},{steps:2}]"
@@ -308,6 +339,24 @@ def test_a_kept_checkpoint_has_the_final_state(tmp_path):
 
 
 # ---- once more -----------------------------------------------------------------------------------
+
+
+def test_what_is_trained_again_and_stopped_leaves_the_checkpoint(tmp_path):
+    """A finished run and its kept checkpoint are as they were, until the new one is finished."""
+    words = ["rule=fa", "steps=20000", "seeds=2", "record.keep_checkpoint=true", "resume=false"]
+    succeed(run_here(tmp_path, *words))
+    folder = run_folder(tmp_path)
+    before = {path.name: path.read_bytes() for path in folder.glob("[!.]*.*")}
+    words += ["record.checkpoint_seconds=0", "record.every=1", "backend.compiled=false"]
+    command = start_command(tmp_path, *words, f"hydra.run.dir='{folder}'")
+    wait_for("again.npz", tmp_path, command)
+    command.send_signal(signal.SIGINT)
+    assert "its earlier results are as they were" in command.communicate(timeout=60)[1]
+    now = {path.name: path.read_bytes() for path in folder.glob("[!.]*.*")}
+    assert now.items() >= before.items() and {*now} - {*before} <= {"again.npz", "progress.json"}
+    succeed(run_here(tmp_path, *words[:5]))
+    assert {path.name for path in folder.glob("[!.]*.*")} == {*before}
+
 
 PHASES = "phases=[{steps:500},{rule:fa,steps:14000},{steps:5500}]"
 INTERRUPTED = {

@@ -38,6 +38,9 @@ MISTAKES = [  # words, the culprit, the remedy
     (["model.sparsity=1.5"], "model.sparsity=1.5", "from 0 to below 1"),
     (["optimizer.momentum=1"], "optimizer.momentum=1", "below 1"),
     (["optimizer.learning_rate=10"], "optimizer.learning_rate=10", "smaller"),
+    (["phases=[{steps:5,fresh_feedback:true}]", "rule.feedback=[[[1.]]]"], "rule.feedback", "none"),
+    (["record.reconstructions=200"], "record.reconstructions=200", "type record.examples=200"),
+    (["fail_fast=yes"], "fail_fast=yes", "true or false"),
     (["optimizer.schedule=[[3]]"], "optimizer.schedule", "pairs"),
     (
         ["experiment=fig3_mnist", "data_dir=nowhere", "fetch=false"],

@@ -62,6 +62,20 @@ def test_other_metrics(tmp_path):
     assert not [*tmp_path.rglob("measured.csv")]
 
 
+def test_single_units(tmp_path):
+    """What a CSV cannot hold lies beside it; metrics that are measured later join it."""
+    succeed(run_here(tmp_path, "experiment=debug", "record.keep_checkpoint=true", "seeds=2"))
+    said = succeed(run_here(tmp_path, "measure", "metrics=[weights]"))
+    assert "nan" not in said
+    succeed(run_here(tmp_path, "measure", "metrics=[angle_w_b_unit,test_error]"))
+    (path,) = tmp_path.rglob("measured.npz")
+    (checkpoint,) = tmp_path.rglob("checkpoint.npz")
+    with np.load(path) as kept, np.load(checkpoint) as state:
+        w0 = state["state/W0"]
+        np.testing.assert_array_equal(kept["weights_0"][0], w0.reshape(2, -1))
+        assert kept["angle_w_b_unit_1"].shape == (1, 2, w0.shape[1])
+
+
 def test_of_a_run_that_was_stopped(tmp_path):
     """At the step of its checkpoint."""
     words = ["experiment=debug", "epochs=100000", "backend.compiled=false"]

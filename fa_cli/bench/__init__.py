@@ -40,7 +40,7 @@ def measure_speed(cfg: DictConfig) -> None:
 
     known = {work.name: work for work in workloads(usable_cores())}
     names = check(cfg, [*known, GROWTH])
-    peers = find_peers(Path(cfg.peers)) if cfg.peers else []
+    peers = find_peers(folder_of("peers", cfg.peers)) if cfg.peers is not None else []
     folder = folder_of("outputs", cfg.outputs) / "bench"
     if works := [known[name] for name in names if name in known]:
         write(folder / "bench", compare(works, peers, cfg.repeats), drawing.bars)

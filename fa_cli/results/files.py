@@ -63,7 +63,7 @@ def locked(folder: Path) -> Iterator[bool]:
             try:
                 for place in (folder, folder / ".hydra"):
                     for stale in unfinished(place):
-                        stale.unlink()
+                        remove_if_left(stale)
                 yield True
             finally:
                 path.unlink(missing_ok=True)

@@ -17,12 +17,14 @@ from fa_cli.results.formats import DAMAGE, INDEX, read_npz, summarise
 from fa_cli.results.identity import Identity, fingerprint, flat
 
 PROGRESS = "progress.json"  # of an unfinished run: how far it is and what it measured last
-MEASURED = "measured.csv"  # what `fa-run measure` has measured of a run
+CHECKPOINT = "checkpoint.npz"
+AGAIN = "again.npz"  # that of a finished run's training with resume=false
+MEASURED = ("measured.csv", "measured.npz")  # what `fa-run measure` has measured of a run
 WRITTEN = (  # what a run writes
     *("config.yaml", "metrics.csv", "summary.csv", "arrays.npz", "audit.npz", "manifest.json"),
-    *("failed", PROGRESS, "done", "checkpoint.npz", MEASURED),
+    *("failed", PROGRESS, "done", CHECKPOINT, AGAIN, *MEASURED),
 )
-MARKS = ("done", "failed", "checkpoint.npz", "config.yaml", ".lock")  # one at least in a run's
+MARKS = ("done", "failed", CHECKPOINT, "config.yaml", ".lock")  # one at least in a run's
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the former is ten times as fast
 
 
@@ -136,7 +138,7 @@ def belongs_to(folder: Path, identity: Identity) -> bool:
 def check_own(folder: Path) -> None:
     """Raise UserError where a folder that is no run's holds files that a run would write over."""
     there = sorted(path.name for path in folder.glob("*") if path.name in WRITTEN)
-    own = {*there} & {"done", "checkpoint.npz"} or not there
+    own = {*there} & {"done", CHECKPOINT} or not there
     try:
         own = own or bool(read_config(folder))
     except (*DAMAGE, yaml.YAMLError):

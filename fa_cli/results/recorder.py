@@ -22,7 +22,7 @@ from fa_cli.results.checkpoint import fill, read_checkpoint, write_checkpoint
 from fa_cli.results.files import write_bytes, write_text
 from fa_cli.results.formats import DAMAGE, csv, npz, summarise
 from fa_cli.results.identity import Identity, fingerprint
-from fa_cli.results.reading import MEASURED, PROGRESS
+from fa_cli.results.reading import AGAIN, CHECKPOINT, MEASURED, PROGRESS
 from fa_cli.results.rows import Rows
 from fa_cli.schema import RunConfig
 from fa_cli.terminal import Progress
@@ -55,7 +55,7 @@ class Recorder:
         self.began = False  # from there on the folder is this run's
         self.seconds = 0.0
         self.started = self.saved = self.noted = time.monotonic()
-        self.measured: Mapping[str, np.ndarray] = {}  # the last row
+        self.measured: Mapping[str, np.ndarray] = {}  # the last row, of seeds that go on
 
     # ---- while it trains -------------------------------------------------------------------------
 
@@ -86,8 +86,9 @@ class Recorder:
     def add(self, step: int, phase: int, metrics: Mapping[str, np.ndarray]) -> None:
         """Keep what was measured before update `step`; column -> (S,), or (S, n_l) of units."""
         self.rows.add(step, phase, metrics)
-        self.progress.tell(step, metrics)
-        self.measured = metrics
+        alive = np.isinf(self.rows.ended)
+        self.measured = {name: values[alive] for name, values in metrics.items()}
+        self.progress.tell(step, self.measured)
         if time.monotonic() - self.noted > NOTE_SECONDS:
             self.note(step)
 
@@ -123,6 +124,11 @@ class Recorder:
 
     # ---- the checkpoint --------------------------------------------------------------------------
 
+    @property
+    def checkpoint(self) -> Path:
+        """Where it is: beside that of a finished run, which is trained again, until this one is."""
+        return self.folder / (AGAIN if (self.folder / "done").exists() else CHECKPOINT)
+
     def must_save(self) -> bool:
         """Whether it is time for a checkpoint."""
         wait = self.config.record.checkpoint_seconds
@@ -140,7 +146,7 @@ class Recorder:
         if self.measured:
             self.note(step)
         try:
-            write_checkpoint(self.folder / "checkpoint.npz", step, self.identity, arrays)
+            write_checkpoint(self.checkpoint, step, self.identity, arrays)
         except OSError as error:
             if self.progress.interrupted:
                 raise
@@ -164,7 +170,7 @@ class Recorder:
         the folder is this run's. Raises UserError for a damaged checkpoint, and for that of another
         run or of another version of fa-run.
         """
-        path, step = self.folder / "checkpoint.npz", 0
+        path, step = self.checkpoint, 0
         if path.exists() and (self.config.resume or tally.made(path)):
             try:
                 step = self.take_over(read_checkpoint(path, self.identity), state)
@@ -218,14 +224,19 @@ class Recorder:
         told = {"files": checksums, "config": fingerprint(self.identity.values)}
         manifest = self.timed(manifest) | told
         results["manifest.json"] = json.dumps(manifest, indent=2).encode() + b"\n"
+        checkpoint = self.checkpoint
         (self.folder / "done").unlink(missing_ok=True)
         for name, content in results.items():
             write_bytes(self.folder / name, content)
-        for stale in {"arrays.npz", "audit.npz", "failed", PROGRESS, MEASURED} - set(results):
+        if self.config.record.keep_checkpoint and checkpoint.exists():
+            checkpoint.replace(self.folder / CHECKPOINT)
+        for stale in {"arrays.npz", "audit.npz", "failed", PROGRESS, AGAIN, *MEASURED} - set(
+            results
+        ):
             (self.folder / stale).unlink(missing_ok=True)
         write_text(self.folder / "done", "")
         if not self.config.record.keep_checkpoint:
-            (self.folder / "checkpoint.npz").unlink(missing_ok=True)
+            (self.folder / CHECKPOINT).unlink(missing_ok=True)
         return summarise(table)
 
     def timed(self, manifest: Mapping) -> dict:
