@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from fa_cli import compiled, config, naming, tally
 from fa_cli.backend import BACKENDS, Backend, usable_cores
 from fa_cli.data import DATASETS, Data, Setting
+from fa_cli.data.by_hand import BY_HAND, is_lacking
 from fa_cli.errors import Stopped, UserError
 from fa_cli.models import MODELS
 from fa_cli.network import MATCHED, Network, add_feedback
@@ -99,12 +100,13 @@ def where_it_is(folder: Path, rule: str, typed: Sequence[str], same: Identity) -
 
 
 def check_data(folder: Path, checked: RunConfig) -> None:
-    """Raise UserError where a dataset of a person's own is not the one that a run was made with.
+    """Raise UserError where data of a person's own are not those that a run was made with.
 
-    The files of the package's datasets have their checksums in the code.
+    What is fetched has its checksums in the code.
     """
     name, kept = checked.dataset.name, folder / "manifest.json"
-    if DATASETS.origins[name].is_relative_to(PACKAGE) or not kept.exists():
+    own = name in BY_HAND or not DATASETS.origins[name].is_relative_to(PACKAGE)
+    if not own or not kept.exists() or is_lacking(name, str(checked.data_dir)):
         return
     backend = BACKENDS[checked.backend.name](checked.dtype, **checked.backend.options)
     with backend.computing():

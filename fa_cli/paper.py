@@ -17,6 +17,7 @@ from rich.table import Table
 
 from fa_cli import tally, terminal
 from fa_cli.claims.report import read_claims
+from fa_cli.data.by_hand import BY_HAND, is_lacking
 from fa_cli.data.fetch import data_folder
 from fa_cli.errors import Stopped, UserError, complain, suggest
 from fa_cli.folders import folder_of
@@ -28,7 +29,6 @@ from fa_cli.terminal import in_words
 
 COSTS = Path(__file__).parent / "claims" / "costs.yaml"
 SIZE, SHOWN = 1500, 100  # of the product of matrices that tells how fast this machine is
-BY_HAND = ("mnist_back_image", "svhn", "timit")
 USUAL = {"dataset": "linear", "rule": "fa"}  # of conf/config.yaml
 FROM_FILES = ("mnist", "fashion_mnist", "mnist_back_image_synthetic", *BY_HAND)
 
@@ -180,7 +180,7 @@ def chosen(parts: Sequence[Part], names: Sequence[str], images: bool) -> list[Pa
 def lacking(part: Part, data_dir: str) -> str:
     """What a part lacks that no download brings; empty where it can be made."""
     for name in sorted(part.datasets):
-        if name in BY_HAND and not (Path(data_dir) / name).is_dir():
+        if is_lacking(name, data_dir):
             return f"no {name} in {data_dir}"
     return ""
 

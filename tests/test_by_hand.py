@@ -130,6 +130,12 @@ def test_ready_vectors(tmp_path):
     np.savez(tmp_path / "timit" / "vectors.npz", **arrays)
     words = ["experiment=note7", *RUNS["note7"], *SMALL, f"data_dir={tmp_path}"]
     succeed(run_here(tmp_path, *words))
+    arrays["train"][5, 2] += 1
+    np.savez(tmp_path / "timit" / "vectors.npz", **arrays)
+    told(run_here(tmp_path, *words), "was made with other train images of dataset=timit")
+    (tmp_path / "timit").rename(tmp_path / "away")
+    assert "finished before" in succeed(run_here(tmp_path, *words))
+    (tmp_path / "away").rename(tmp_path / "timit")
     arrays["train"][5, 2] = np.nan
     np.savez(tmp_path / "timit" / "vectors.npz", **arrays)
     line = "train examples that are not finite, the first at [5, 2]"
@@ -157,11 +163,11 @@ def test_a_file_that_is_damaged(tmp_path, experiment, names):
 def test_a_full_disk_is_no_damage(tmp_path):
     """What is told of it is not to download the files again."""
 
-    def convert(into):
+    def convert(folder, into):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        converted(tmp_path, ["train"], convert)
+        converted(tmp_path, convert)
     assert not (tmp_path / "converted").exists()
 
 

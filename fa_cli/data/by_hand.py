@@ -2,14 +2,22 @@
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from fa_cli.data import Files
 from fa_cli.errors import UserError, complain
 from fa_cli.results.formats import DAMAGE
+
+BY_HAND = ("mnist_back_image", "svhn", "timit")  # datasets that are so
+
+
+def is_lacking(name: str, data_dir: str) -> bool:
+    """Whether a dataset is of such files, and they are not there."""
+    return name in BY_HAND and not (Path(data_dir) / name).is_dir()
 
 
 def must_have(folder: Path, names: Iterable[str], origin: str) -> None:
@@ -34,19 +42,19 @@ def check_md5(folder: Path, sums: Mapping[str, str]) -> None:
             )
 
 
-def converted(folder: Path, names: Sequence[str], convert: Callable[[Path], None]) -> list:
-    """Arrays NAME.npy of a folder, memory-mapped; where one is missing, `convert` makes them.
+def converted(folder: Path, convert: Callable[[Path, Path], None]) -> Files:
+    """What `convert` has made once of a folder's files, memory-mapped.
 
-    `convert(folder)` writes all of them into a folder that takes its place when it is whole, so
-    that what a killed process leaves is never read. Raises UserError where nothing can be written,
-    and for damaged files.
+    `convert(folder, into)` writes arrays NAME.npy, those of `Files`, into a folder that takes its
+    place when it is whole, so that what a killed process leaves is never read. Raises UserError
+    where nothing can be written, and for damaged files.
     """
     ready = folder / "converted"
     if not ready.is_dir():
         complain(f"converting {folder.name} once, into {ready}")
         try:
             with tempfile.TemporaryDirectory(dir=folder) as temporary:
-                convert(Path(temporary))
+                convert(folder, Path(temporary))
                 Path(temporary).chmod(0o755)  # a folder of data is shared
                 with suppress(OSError):  # another run was faster
                     Path(temporary).rename(ready)
@@ -62,4 +70,4 @@ def converted(folder: Path, names: Sequence[str], convert: Callable[[Path], None
             raise UserError(
                 f"{folder} holds files that cannot be read ({error}): download them again"
             ) from None
-    return [np.load(ready / f"{name}.npy", mmap_mode="r") for name in names]
+    return Files(*(np.load(ready / f"{name}.npy", mmap_mode="r") for name in Files._fields))

@@ -18,6 +18,7 @@ import numpy as np
 from omegaconf import DictConfig
 
 from fa_cli import terminal
+from fa_cli.data import Files, Setting
 from fa_cli.errors import UserError, suggest
 from fa_cli.folders import folder_of
 from fa_cli.results.files import write_bytes
@@ -136,6 +137,12 @@ def read_verified(source: Source, name: str, data_dir: str) -> bytes:
         f"{source.name} is not in {folder} ({name} is missing): type {command}, "
         f"or data_dir=DIR if it lies in DIR/{source.name}"
     )
+
+
+def fetched(source: Source, setting: Setting) -> Files:
+    """A dataset whose four files lie in the data folder or are fetched; raises as `contents`."""
+    found = contents(source, setting.data_dir, setting.fetch)
+    return Files(*map(idx_array, found, source.checksums))
 
 
 def contents(source: Source, data_dir: str, fetching: bool) -> list[bytes]:

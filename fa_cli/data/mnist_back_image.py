@@ -9,7 +9,7 @@ from PIL import Image
 
 from fa_cli.data import Files, Setting
 from fa_cli.data.by_hand import converted, must_have
-from fa_cli.data.fetch import MNIST, contents, idx_array
+from fa_cli.data.fetch import MNIST, fetched
 from fa_cli.data.images import images
 from fa_cli.randomness import generator
 
@@ -19,7 +19,6 @@ ORIGIN = (
 )
 TRAIN = "mnist_background_images_test.amat"  # the larger of the two, as in the paper
 TEST = "mnist_background_images_train.amat"
-ARRAYS = ("train", "train_labels", "test", "test_labels")
 TESTED = 10_000  # of the smaller file
 TEXTURED = 0.05  # sd of a patch, of 0..1, below which it is too smooth to be used
 
@@ -34,7 +33,7 @@ def mnist_back_image(setting: Setting) -> Files:
     folder = Path(setting.data_dir) / "mnist_back_image"
     if not (folder / "converted").is_dir():
         must_have(folder, (TRAIN, TEST), ORIGIN)
-    return Files(*converted(folder, ARRAYS, lambda into: convert(folder, into)))
+    return converted(folder, convert)
 
 
 def convert(folder: Path, into: Path) -> None:
@@ -57,8 +56,7 @@ def mnist_back_image_synthetic(setting: Setting) -> Files:
     Sizes are those of Supp. Note 5, 50,000 + 10,000; each image has a patch of its own, the same
     in every run, and a digit covers what is darker behind it.
     """
-    found = contents(MNIST, setting.data_dir, setting.fetch)
-    train, train_labels, test, test_labels = map(idx_array, found, MNIST.checksums)
+    train, train_labels, test, test_labels = fetched(MNIST, setting)
     train, train_labels = train[:50_000], train_labels[:50_000]
     over = [np.maximum(x, patches(len(x), k)) for k, x in enumerate((train, test))]
     return Files(over[0], train_labels, over[1], test_labels)

@@ -15,7 +15,6 @@ MD5 = {
     "extra_32x32.mat": "a93ce644f1a588dc4d68dda5feec44a7",
     "test_32x32.mat": "eb5a983be6a315427106f1b164d9cef3",
 }
-ARRAYS = ("train", "train_labels", "test", "test_labels")
 
 
 @images("svhn")
@@ -29,7 +28,7 @@ def svhn(setting: Setting) -> Files:
     if not (folder / "converted").is_dir():
         sums = ", ".join(f"{name} with MD5 {md5}" for name, md5 in MD5.items())
         must_have(folder, MD5, f"{ORIGIN}: {sums}")
-    return Files(*converted(folder, ARRAYS, lambda into: convert(folder, into)))
+    return converted(folder, convert)
 
 
 def convert(folder: Path, into: Path) -> None:

@@ -18,7 +18,6 @@ RATE = 16_000  # samples a second
 FRAME = RATE // 100  # samples from one frame to the next: 10 ms
 WINDOW = 25 * RATE // 1000  # samples that a frame sees
 COEFFICIENTS = 13  # of a frame; with first and second derivatives 39
-ARRAYS = ("train", "train_labels", "test", "test_labels")
 ORIGIN = (
     "get it from the Linguistic Data Consortium (LDC93S1, licensed) and put its folders TRAIN and "
     "TEST there, or ready vectors as vectors.npz with train (count, 39), train_labels, test and "
@@ -47,15 +46,15 @@ def files_of(folder: Path) -> Files:
         return of_vectors(ready)
     if not (folder / "converted").is_dir() and not list(utterances(folder, "train")):
         raise UserError(f"timit is not in {folder}: {ORIGIN}")
-    return Files(*converted(folder, ARRAYS, lambda into: convert(folder, into)))
+    return converted(folder, convert)
 
 
 def of_vectors(path: Path) -> Files:
     """The arrays of a .npz file; raises UserError for others than those, and for a damaged one."""
     with read_npz(path) as stored:
-        if lacking := [name for name in ARRAYS if name not in stored]:
-            raise UserError(f"{path} has no {lacking[0]}: expected {', '.join(ARRAYS)}")
-        files = Files(*(stored[name] for name in ARRAYS))
+        if lacking := [name for name in Files._fields if name not in stored]:
+            raise UserError(f"{path} has no {lacking[0]}: expected {', '.join(Files._fields)}")
+        files = Files(*(stored[name] for name in Files._fields))
     return files
 
 

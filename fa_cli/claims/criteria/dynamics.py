@@ -4,7 +4,7 @@ import numpy as np
 from scipy import stats
 
 from fa_cli.claims.criteria import Judgement, Runs, criterion, in_every_seed
-from fa_cli.claims.criteria.theorems import is_half
+from fa_cli.claims.criteria.theorems import halves
 from fa_cli.claims.measures import (
     by_step,
     final,
@@ -55,12 +55,7 @@ def paths_are_parabolas(runs: Runs) -> Judgement:
     The drift is a share of the range of A^2; the ratios are one half to 10 %. Under backprop, which
     keeps W^2 - A^2, it is 0.04 to 3.5 and the same at any step.
     """
-    coarse, middle, fine = map(parabola_drift, runs.values())
-    met = (fine < 0.01) & is_half(fine / middle) & is_half(middle / coarse)
-    *_, last = runs
-    numbers = {last: fine, "ratio to twice the step": fine / middle, "before": middle / coarse}
-    what = "drift < 1 % of the range of A^2, halves with the step, to 10 %"
-    return in_every_seed(numbers, met, what)
+    return halves(runs, parabola_drift, "the range of A^2")
 
 
 @criterion("S11.1")

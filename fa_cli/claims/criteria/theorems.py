@@ -1,5 +1,7 @@
 """Theorems and Supp. Notes 11, 14-16."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from fa_cli.claims.criteria import Judgement, Runs, criterion, in_every_seed
@@ -13,6 +15,15 @@ def is_half(ratio: np.ndarray) -> np.ndarray:
     return abs(ratio - 0.5) < 0.05
 
 
+def halves(runs: Runs, drift: Callable[[Run], np.ndarray], of: str) -> Judgement:
+    """Whether a drift is below 1 % at the smallest of three step sizes and halves with each."""
+    coarse, middle, fine = map(drift, runs.values())
+    met = (fine < 0.01) & is_half(fine / middle) & is_half(middle / coarse)
+    *_, last = runs
+    numbers = {last: fine, "ratio to twice the step": fine / middle, "before": middle / coarse}
+    return in_every_seed(numbers, met, f"drift < 1 % of {of}, halves with the step, to 10 %")
+
+
 @criterion("T1.1")
 def drift_shrinks(runs: Runs) -> Judgement:
     """The drift of B W + W^T B^T - A A^T over the same time halves with the step size, to 10 %.
@@ -20,12 +31,7 @@ def drift_shrinks(runs: Runs) -> Judgement:
     It is a share of the norm of A A^T, and below 1 % at the smallest step. From A = W = 0 the drift
     is the norm itself. Where B learns, too (Kolen-Pollack), it is 0.37 at any step.
     """
-    drifts = [final(run, "conserved_1") / final(run, "gram_1") for run in runs.values()]
-    coarse, middle, fine = drifts
-    met = (fine < 0.01) & is_half(fine / middle) & is_half(middle / coarse)
-    *_, last = runs
-    numbers = {last: fine, "ratio to twice the step": fine / middle, "before": middle / coarse}
-    return in_every_seed(numbers, met, "drift < 1 % of A A^T, halves with the step, to 10 %")
+    return halves(runs, lambda run: final(run, "conserved_1") / final(run, "gram_1"), "A A^T")
 
 
 @criterion("T1.2")
