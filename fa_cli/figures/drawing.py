@@ -154,14 +154,25 @@ def error_curves(axes: Axes, runs: Mapping[str, Run]) -> None:
     shown = looks(runs)
     axes.axhline(CHANCE, color="0.7", linestyle=":", linewidth=1)
     for rule, run in runs.items():
-        error = curves(run, "test_error", across="epoch")
-        middle, spread = error.mean(axis=1), error.std(axis=1).fillna(0)
-        band(axes, shown[rule], error.index, middle, middle - spread, middle + spread)
-        end_label(axes, error.index[-1], middle.iloc[-1], shown[rule].colour)
+        end_label(axes, *mean_band(axes, run, shown[rule], "test_error"), shown[rule].colour)
     axes.set(yscale="log", xlabel=EPOCHS, ylabel="Error on test set (%)")
     axes.set(xlim=(0, None), ylim=(1, 100))
     axes.set_yticks(PERCENT, labels=map(str, PERCENT))
     axes.minorticks_off()
+
+
+def mean_band(axes: Axes, run: Run, look: Look, column: str) -> tuple[float, float]:
+    """A column against epochs, mean and one s.d. over seeds; returns where the mean ends."""
+    table = curves(run, column, across="epoch")
+    mean, spread = table.mean(axis=1), table.std(axis=1).fillna(0)
+    band(axes, look, table.index, mean, mean - spread, mean + spread)
+    return table.index[-1], mean.iloc[-1]
+
+
+def paper_mark(axes: Axes, place: float, value: float, colour: str) -> None:
+    """A mark for the paper's final value, `place` widths of the axes from the left."""
+    beside = {"transform": axes.get_yaxis_transform(), "clip_on": False}
+    axes.plot([place], [value], marker="<", color=colour, markersize=4, **beside)
 
 
 def end_label(axes: Axes, x: float, error: float, colour: str) -> None:

@@ -10,15 +10,16 @@ from fa_cli.figures.drawing import (
     EPOCHS,
     PERCENT,
     Look,
-    band,
     end_label,
     legend,
     letter,
     looks,
+    mean_band,
     panels,
+    paper_mark,
 )
 from fa_cli.figures.figS5 import draw_fields
-from fa_cli.figures.found import by_rule, curves, find_runs
+from fa_cli.figures.found import by_rule, find_runs
 from fa_cli.results.reading import Run, receptive_fields
 
 PAPER = {"bp": 1.62, "fa": 1.32}  # percent of the test images at the end
@@ -69,10 +70,6 @@ def note5(results: Path) -> Figure:
 
 def draw(axes: Axes, run: Run, look: Look, paper: float | None) -> None:
     """The error of a run with its s.d., its last value, and a mark for the paper's."""
-    error = curves(run, "test_error", across="epoch")
-    mean, spread = error.mean(axis=1), error.std(axis=1).fillna(0)
-    band(axes, look, error.index, mean, mean - spread, mean + spread)
-    end_label(axes, error.index[-1], mean.iloc[-1], look.colour)
+    end_label(axes, *mean_band(axes, run, look, "test_error"), look.colour)
     if paper is not None:
-        place = {"transform": axes.get_yaxis_transform(), "clip_on": False}
-        axes.plot([1.12], [paper], marker="<", color=look.colour, markersize=4, **place)
+        paper_mark(axes, 1.12, paper, look.colour)

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fa_cli.figures import Incomplete, figure
-from fa_cli.figures.drawing import EPOCHS, band, legend, letter, looks, panels
-from fa_cli.figures.found import by_rule, curves, find_runs
+from fa_cli.figures.drawing import EPOCHS, legend, letter, looks, mean_band, panels, paper_mark
+from fa_cli.figures.found import by_rule, find_runs
 from fa_cli.results.reading import Run
 
 PAPER = {  # final test error
@@ -32,13 +32,9 @@ def note9(results: Path) -> Figure:
     for panel, name, (experiment, found) in zip(axes[1:], "bc", runs.items(), strict=True):
         shown = looks(found)
         for rule, run in found.items():
-            error = curves(run, "test_mse", across="epoch")
-            mean, spread = error.mean(axis=1), error.std(axis=1).fillna(0)
-            band(panel, shown[rule], error.index, mean, mean - spread, mean + spread)
+            mean_band(panel, run, shown[rule], "test_mse")
             if rule in PAPER[experiment]:
-                place = {"transform": panel.get_yaxis_transform(), "clip_on": False}
-                at, colour = PAPER[experiment][rule], shown[rule].colour
-                panel.plot([1.0], [at], marker="<", color=colour, markersize=4, **place)
+                paper_mark(panel, 1, PAPER[experiment][rule], shown[rule].colour)
         panel.set(yscale="log", xlabel=EPOCHS, ylabel="Squared error per image", xlim=(0, None))
         panel.set_title(TITLES[experiment], fontsize=9)
         legend(panel, 5, fontsize=7)
