@@ -94,6 +94,13 @@ def test_frozen_layers(frozen):
     assert_same("bp", SIZES[3], hidden="tanh", frozen=frozen)
 
 
+@pytest.mark.parametrize("keep", [0.9, 0.5, 0.0, -0.5])
+def test_weights_that_decay_fast(keep):
+    """Also where what is left of them after all steps is less than float32 can tell."""
+    optimizer = OptimizerConfig(learning_rate=0.1, weight_decay=10 * (1 - keep))
+    assert_same("bp", SIZES[2], "float32", hidden="tanh", optimizer=optimizer, steps=300)
+
+
 def test_a_schedule():
     """The rate of each step."""
     optimizer = OptimizerConfig(learning_rate=0.1, schedule=[[7, 0.01], [20, 0.0]])

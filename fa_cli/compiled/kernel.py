@@ -20,6 +20,7 @@ FAST = {
 # said outright, or Numba compiles a function as fast as the one that calls it
 EXACT = FAST | {"fastmath": False}
 
+LITTLE = 1e-3  # of weights that have decayed
 # adding it rounds a double to a whole number, which then stands in its last bits
 ROUND = 1.5 * 2**52
 LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
@@ -192,8 +193,8 @@ def learn(
     each layer above. learns: for each W_l. rates, keeps: (T,), eta and the factor by which weights
     decay. Rows of weights, biases and back may end in zeros, which stay zeros.
 
-    Decay is kept apart, W = scale * weights, and multiplied in at the end: what would change every
-    weight at every step changes one number.
+    Decay is kept apart, W = scale * weights, and multiplied in at the end, or where little is left:
+    what would change every weight at every step changes one number.
     """
     depth, steps = len(weights), len(rates)
     count, widest = x.shape[1] // steps, x.shape[2]
@@ -219,6 +220,9 @@ def learn(
             for l in range(lowest, depth):
                 if learns[l]:
                     scale[l] *= keeps[t]
+                    if abs(scale[l]) < LITTLE:
+                        weights[l][s] *= x.dtype.type(scale[l])
+                        scale[l] = 1
                     add(weights[l][s], d[l + 1], h[l], rates[t] / scale[l])
                     prune(weights[l][s], masks[l][s], sparse[l])
                     if biased:
