@@ -299,6 +299,17 @@ def test_feedback_that_learns_lives_on_through_phases(tmp_path):
     np.testing.assert_array_equal(kept["state/B1"], b[6])
 
 
+def test_arrays_of_another_shape_in_a_later_phase(tmp_path):
+    """B_l of two rules: each is kept, under names of their own, and where it was not used nan."""
+    phases = "phases=[{rule:dfa,steps:2},{steps:2}]"
+    words = ["model.sizes=[6,5,4,3]", phases, "record.every=1", "record.metrics=[weights]"]
+    succeed(run_here(tmp_path, *words, "seeds=2", "optimizer.learning_rate=1e-4"))
+    kept = arrays_of(run_folder(tmp_path) / "arrays.npz")
+    assert kept["feedback_1"].shape == (5, 2, 15) and kept["feedback_1_20"].shape == (5, 2, 20)
+    assert np.isnan(kept["feedback_1"][2:]).all() and not np.isnan(kept["feedback_1"][:2]).any()
+    assert np.isnan(kept["feedback_1_20"][:2]).all()
+
+
 def test_a_schedule_counts_in_the_epochs_of_phases(tmp_path):
     """Their lengths alone are given in epochs: with a rate of 0 from the second on W stays."""
     words = ["experiment=debug", "epochs=null", "phases=[{epochs:1},{rule:bp,epochs:2}]"]

@@ -15,13 +15,26 @@ class Rows:
         self.phases: list[int] = []
         # column -> (S,), or (S, n_l) of single units
         self.metrics: list[dict[str, np.ndarray]] = []
+        self.shapes: dict[str, tuple] = {}  # of the columns, in their order
         self.ended = np.full(len(seeds), np.inf)  # the step before which a seed had diverged
 
     def add(self, step: int, phase: int, metrics: Mapping[str, np.ndarray]) -> None:
-        """Keep what was measured before update `step`."""
+        """Keep what was measured before update `step`.
+
+        What has another shape in a later phase, as B_l of another rule, is another column.
+        """
         self.steps.append(step)
         self.phases.append(phase)
-        self.metrics.append(dict(metrics))
+        row = {}
+        for name, values in metrics.items():
+            alike = self.shapes.get(name, values.shape) == values.shape
+            row[name if alike else f"{name}_{values.shape[-1]}"] = values
+        self.metrics.append(row)
+        self.note_shapes(row)
+
+    def note_shapes(self, row: Mapping[str, np.ndarray]) -> None:
+        """Remember the columns of a row."""
+        self.shapes |= {name: values.shape for name, values in row.items()}
 
     def end(self, step: int, diverged: np.ndarray) -> np.ndarray:
         """Some seeds (S, of bool) had diverged before update `step`; returns which are new."""
@@ -56,12 +69,8 @@ class Rows:
 
     def columns(self, ndim: int) -> dict[str, tuple]:
         """Name and shape of what was measured in any row and has so many axes, in their order."""
-        shapes = {}
-        for row in self.metrics:
-            for name, values in row.items():
-                if (values.ndim > 1) == (ndim > 1):
-                    shapes[name] = values.shape
-        return shapes
+        of_units = ndim > 1
+        return {name: shape for name, shape in self.shapes.items() if (len(shape) > 1) == of_units}
 
     def stacked(self, name: str, nothing: np.ndarray) -> np.ndarray:
         """One metric of all rows, (rows, S, ...); `nothing` where it was not measured."""
@@ -94,3 +103,5 @@ class Rows:
             self.steps.pop()
             self.phases.pop()
             self.metrics.pop()
+        for kept in self.metrics:
+            self.note_shapes(kept)
