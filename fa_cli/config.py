@@ -339,8 +339,7 @@ def check_values(config: RunConfig) -> None:
             f"{config.record.examples} held-out images that are looked at while it trains: "
             f"type record.examples={config.record.reconstructions}"
         )
-    if config.optimizer.momentum:
-        check_momentum(config)
+    check_feedback_that_learns(config)
     seeds_of(config)
 
 
@@ -388,13 +387,19 @@ def check_phase(index: int, phase: PhaseConfig, layers: int) -> None:
         )
 
 
-def check_momentum(config: RunConfig) -> None:
-    """Raise UserError where a rule's feedback learns: W would roll on and B would not."""
+def check_feedback_that_learns(config: RunConfig) -> None:
+    """Raise UserError where W would roll on and B would not, and where rows of B would part."""
+    momentum, neurons = config.optimizer.momentum, config.rule.feedback_neurons
     for name in (config.rule.name, *(phase.rule for phase in config.phases if phase.rule)):
-        if RULES[name].adapt:
+        if RULES[name].adapt and momentum:
             raise UserError(
-                f"optimizer.momentum={config.optimizer.momentum}: the feedback of rule={name} "
-                "learns without momentum: type optimizer.momentum=0"
+                f"optimizer.momentum={momentum}: the feedback of rule={name} learns without "
+                "momentum: type optimizer.momentum=0"
+            )
+        if RULES[name].adapt and neurons is not None:
+            raise UserError(
+                f"rule.feedback_neurons={neurons}: the feedback of rule={name} learns for each "
+                "unit: type rule.feedback_neurons=null"
             )
 
 

@@ -33,7 +33,7 @@ from fa_cli.results.identity import Identity, identity
 from fa_cli.results.reading import belongs_to, check_own, finished, load_run
 from fa_cli.results.recorder import Recorder
 from fa_cli.rules import RULES, Rule
-from fa_cli.schema import PhaseConfig, RunConfig
+from fa_cli.schema import PhaseConfig, RuleConfig, RunConfig
 from fa_cli.signals import ALL
 from fa_cli.train import Phase, length, match, parts_of, train
 
@@ -207,16 +207,18 @@ def plan(checked: RunConfig, net: Network, data: Data) -> list[Phase]:
         phase = Phase(rule, options, feedback, frozen, start, stop, noise, probe_noise)
         if not phase.raw(net):
             drawn = [l for l, b in feedback.items() if id(b) not in earlier]
-            match(net, data, phase, [l for l in drawn if is_matched(checked, l)])
+            match(net, data, phase, [l for l in matched(checked.rule, feedback) if l in drawn])
         phases.append(phase)
         start = stop
     return phases
 
 
-def is_matched(checked: RunConfig, l: int) -> bool:
-    """Whether B_l is to bring errors of about the output's size to its layer."""
-    scale = checked.rule.feedback_scale
-    return (scale[l - 1] if isinstance(scale, list) else scale) == MATCHED
+def matched(rule: RuleConfig, feedback: Mapping) -> list[int]:
+    """The layers to which random B_l are to bring errors of about the output's size."""
+    scale, layers = rule.feedback_scale, [*feedback]
+    scales = scale if isinstance(scale, list) else [scale] * len(layers)
+    random = rule.feedback is None
+    return [l for l, one in zip(layers, scales, strict=True) if random and one == MATCHED]
 
 
 def noise_of(

@@ -203,7 +203,7 @@ def build(model: ModelConfig, backend: Backend, seeds: Sequence[int]) -> Network
     shapes = {l: layer.shape for l, layer in enumerate(layers)}
     absent = per_layer("model.sparsity", model.sparsity, numbers)
     masks = draw_masks("weight_mask", shapes, absent, seeds)
-    words = {name: fans(layers, model.weight_distribution, name) for name in FANS}
+    words = {name: fans(layers, model.weight_distribution, name, absent) for name in FANS}
     scales = per_layer("model.weight_scale", model.weight_scale, numbers, words)
     weights = draw("weights", shapes, scales, model.weight_distribution, seeds)
     weights |= literal("model.weights", model.weights, shapes, seeds)
@@ -225,17 +225,19 @@ def build(model: ModelConfig, backend: Backend, seeds: Sequence[int]) -> Network
     )
 
 
-def fans(layers: Sequence[Layer], distribution: str, name: str) -> dict[int, float]:
+def fans(
+    layers: Sequence[Layer], distribution: str, name: str, absent: Mapping[int, float]
+) -> dict[int, float]:
     """The scales of W_l by which a unit's drive has the variance that `name` is for.
 
     lecun: 1 / m (Y. LeCun et al., Efficient BackProp, 1998), for m synapses that reach a unit;
     xavier: 2 / (m + n), for n that leave one (X. Glorot & Y. Bengio, 2010); kaiming: 2 / m (K. He
-    et al., 2015).
+    et al., 2015). A fraction absent[l] of those is missing.
     """
     found = {}
     for l, layer in enumerate(layers):
-        reach = layer.products / layer.outputs
-        found[l] = spread(FANS[name](reach, layer.products / layer.inputs), distribution)
+        there = layer.products * (1 - absent[l])
+        found[l] = spread(FANS[name](there / layer.outputs, there / layer.inputs), distribution)
     return found
 
 
@@ -273,10 +275,11 @@ def add_feedback(
     """
     if not shapes:
         return {}
-    matched = {l: spread(1 / shape[1], config.feedback_distribution) for l, shape in shapes.items()}
+    absent = per_layer("rule.feedback_sparsity", config.feedback_sparsity, shapes)
+    reach = {l: shape[1] * (1 - absent[l]) for l, shape in shapes.items()}
+    matched = {l: spread(1 / reach[l], config.feedback_distribution) for l in shapes}
     words = {MATCHED: matched}
     scales = per_layer("rule.feedback_scale", config.feedback_scale, shapes, words)
-    absent = per_layer("rule.feedback_sparsity", config.feedback_sparsity, shapes)
     if not learns and config.feedback is None and not any(scales.values()):
         complain("rule.feedback_scale=0: no signal reaches the hidden layers, as with rule=shallow")
     one = config.feedback_seed

@@ -89,11 +89,14 @@ def update(
 ) -> None:
     """In place: W_l = keep * W_l + eta * sum over the batch of (delta_{l+1} * phi'(a_{l+1})) h_l^T.
 
-    Layers that are frozen, or have no delta, stay as they are. Biases do not decay. With momentum
-    (Supp. Note 8) v = momentum * v + update, W_l = keep * W_l + v.
+    Layers that are frozen, or have no delta, stay as they are, and their velocities are 0. Biases
+    do not decay. With momentum (Supp. Note 8) v = momentum * v + update, W_l = keep * W_l + v.
     """
     for l, layer in enumerate(net.layers):
         if l in frozen or l + 1 not in delta:
+            for name in (f"W{l}", f"b{l}"):
+                if velocity is not None and name in velocity:
+                    velocity[name][...] = 0
             continue
         d, h = signals.carried(delta, l + 1), signals.activations[l]
         w = net.weights[l]

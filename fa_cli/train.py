@@ -42,7 +42,7 @@ class Phase(NamedTuple):
     def raw(self, net: Network) -> bool:
         """Whether B_l alone, a matrix, makes delta_l of delta_{l+1} or of the error."""
         path = self.rule.path
-        alone = path and path.through == "B" and not path.passes(self.options)
+        alone = path and path.through == "B" and not path.passes(self.options) and not net.state()
         return bool(alone) and all(type(net.layers[l]) is Dense for l in self.feedback)
 
     def deltas(self, net: Network, signals: Signals, noise: Deltas | None) -> Deltas:
@@ -234,7 +234,11 @@ def measure(
     Column -> (S,), or (S, n_l) for those of single units. A rate that follows the validation error
     does so here, and is among them.
     """
-    view = View(net, data, lambda net, signals: phase.deltas(net, signals, phase.probe_noise))
+
+    def deltas(net: Network, signals: Signals) -> Deltas:
+        return phase.deltas(net, signals, phase.probe_noise)
+
+    view = View(net, data, deltas, phase.frozen)
     columns: Columns = {}
     for name in config.record.metrics:
         columns |= METRICS[name](view)

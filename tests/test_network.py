@@ -179,6 +179,14 @@ def test_scales_by_the_number_of_synapses(word, variance, kind, distribution):
     assert abs(net.drive(0, x).var() / variance - 1) < 0.1
 
 
+def test_scales_are_of_the_synapses_that_are_there():
+    """Nine of ten are absent: the others are larger, so that a unit's drive is as varied."""
+    sizes, quiet = (900, 500, 3), {"biases": False, "bias_scale": 0}
+    net = network(sizes, weight_scale="lecun", sparsity=0.9, **quiet)
+    x = np.random.default_rng(1).standard_normal((2, 300, 900))
+    assert abs(net.drive(0, x).var() - 1) < 0.1
+
+
 def test_xavier_is_between_the_two_directions():
     """The variance of a weight is 2 / (n_l + n_{l+1}), in a list of scales as well."""
     net = network((300, 100, 3), weight_scale=["xavier", 0.5], weight_distribution="normal")

@@ -97,6 +97,21 @@ def test_frozen_layers_stay(momentum):
     assert (net.weights[1] != start.weights[1]).any()
 
 
+def test_a_layer_that_was_frozen_starts_from_rest():
+    """Momentum of before is not of the gradient where it goes on."""
+    net, plain = network(), network()
+    signals, velocity = batch(net), resting(net)
+    for frozen in ({1}, {0}):
+        step(net, signals, momentum=0.9, velocity=velocity, frozen=frozen)
+    assert not velocity["W0"].any() and not velocity["b0"].any() and velocity["W1"].any()
+    step(plain, signals, frozen={1})
+    before = [w.copy() for w in net.weights]
+    step(net, signals, momentum=0.9, velocity=velocity, frozen={1})
+    start = network()
+    moved, once = net.weights[0] - before[0], plain.weights[0] - start.weights[0]
+    np.testing.assert_allclose(moved, once, rtol=1e-9)
+
+
 def test_hidden_layers_rest_in_shallow_learning():
     """Without a delta a layer is as good as frozen."""
     net, start = network(rule="shallow"), network(rule="shallow")

@@ -4,10 +4,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from helpers import batch, deltas, feedback_for, layers_of, network, run_here, succeed, told
+from helpers import (
+    batch,
+    deltas,
+    feedback_for,
+    layers_of,
+    network,
+    run_here,
+    succeed,
+    told,
+    tolerance,
+)
 from test_every_rule import change
 
 from fa_cli import train
+from fa_cli.backend import NumpyBackend
 from fa_cli.layers import LAYERS
 from fa_cli.layers.dense import transpose
 from fa_cli.network import add_feedback
@@ -146,6 +157,18 @@ def test_pseudobackprop_inverts_the_forward_weights():
     np.testing.assert_allclose(undone, signals.error, rtol=1e-9, atol=1e-12)
 
 
+def test_pseudobackprop_takes_rounding_for_nothing():
+    """Of a W of one direction, as in Supp. Note 14, the inverse has that direction alone."""
+    for dtype in ("float32", "float64"):
+        net = network((5, 40, 30), "bp", hidden="linear", backend=NumpyBackend(dtype))
+        rng = np.random.default_rng(0)
+        u, v = rng.standard_normal((2, 30, 1)), rng.standard_normal((2, 1, 40))
+        net.weights[1][...] = u @ v
+        delta = deltas("pseudobackprop", net, batch(net))[1]
+        along = delta @ transpose(v) @ v / (v**2).sum(axis=(1, 2), keepdims=True)
+        np.testing.assert_allclose(delta, along, atol=tolerance(dtype) * abs(delta).max())
+
+
 def test_shallow_learning_sends_nothing():
     """The hidden layers get no signal. Supp. Note 1."""
     net = network((5, 4, 6, 3), "shallow")
@@ -228,6 +251,7 @@ MATCHED = {  # words that make it: how far the sizes of signals may be from that
     "derivatives passed": (["model.sizes=[30,20,20,10]", "rule.derivative=passed"], 1e-6),
     "feedback that learns": (["model.sizes=[30,20,20,10]", "rule=kolen_pollack"], 1e-6),
     "from the output": (["model.sizes=[30,20,20,10]", "rule=dfa", "rule.derivative=passed"], 1e-6),
+    "absent synapses": (["model.sizes=[30,400,300,200]", "rule.feedback_sparsity=[0.9,0.5]"], 0.15),
     "receptive fields": ([f"model.layers=[[1,6,5],{FIELD.format(3)},{FIELD.format(2)},10]"], 1e-6),
 }
 
