@@ -69,7 +69,7 @@ def no_override(text: str, key: str) -> str:
     """A key or a group that is not there to be replaced."""
     from fa_cli.config import known_keys, option_keys
 
-    if "No match in the defaults list" in text:
+    if "No match in the defaults list" in text and not command:
         if key in known_keys():
             return hidden(key)
         return f"{key} is added, not replaced: type +{key}=NAME"

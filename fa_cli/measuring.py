@@ -13,7 +13,7 @@ from fa_cli import config, experiment, terminal
 from fa_cli.backend import BACKENDS
 from fa_cli.errors import UserError
 from fa_cli.folders import results_in
-from fa_cli.options import listed
+from fa_cli.options import listed, true_or_false
 from fa_cli.probes import METRICS
 from fa_cli.results.checkpoint import fill, read_checkpoint
 from fa_cli.results.files import write_bytes, write_text
@@ -21,7 +21,7 @@ from fa_cli.results.formats import DAMAGE, csv, npz, read_npz, summarise
 from fa_cli.results.identity import Identity
 from fa_cli.results.reading import CHECKPOINT, MEASURED, damaged, folders, read_config
 from fa_cli.results.rows import Rows
-from fa_cli.schema import RunConfig
+from fa_cli.schema import FOLDER, RunConfig
 from fa_cli.train import measure, state_of
 
 
@@ -33,7 +33,7 @@ def measure_runs(cfg: DictConfig) -> None:
     Raises UserError where none has a checkpoint, and for an unknown metric.
     """
     config.register()
-    metrics = listed(cfg.metrics)
+    metrics, cpu = listed(cfg.metrics), true_or_false("cpu", cfg.cpu)
     for name in metrics:
         METRICS.find(name)
     found = folders(results_in(cfg.results))
@@ -44,7 +44,7 @@ def measure_runs(cfg: DictConfig) -> None:
             "those trained with record.keep_checkpoint=true"
         )
     for folder in kept:
-        table, arrays = measured(folder, metrics or None, cfg.data_dir)
+        table, arrays = measured(folder, metrics or None, cfg.data_dir, cpu)
         keep(folder, table, arrays)
         terminal.show_measured(folder, table["step"].max(), summarise(table))
 
@@ -67,19 +67,25 @@ def keep(folder: Path, table: pd.DataFrame, arrays: Mapping[str, np.ndarray]) ->
 
 
 def measured(
-    folder: Path, metrics: list[str] | None, data_dir: str | None
+    folder: Path, metrics: list[str] | None, data_dir: str | None, cpu: bool
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """A row for each seed, as in metrics.csv, of a run as its checkpoint has it, and arrays.
 
-    These are of single units, (1, S, n_l). `metrics`: None for those of the run. Raises UserError
-    where the config or the checkpoint is damaged or of another run.
+    These are of single units, (1, S, n_l). `metrics`: None for those of the run. `cpu`: with NumPy.
+    Raises UserError where the config or the checkpoint is damaged or of another run.
     """
     try:
         values = read_config(folder)
     except (*DAMAGE, yaml.YAMLError) as error:
         raise damaged(folder, error) from None
-    checked = config.check(as_now(values, metrics, data_dir))
-    backend = BACKENDS[checked.backend.name](checked.dtype, **checked.backend.options)
+    checked = config.check(as_now(values, metrics, data_dir, cpu))
+    try:
+        backend = BACKENDS[checked.backend.name](checked.dtype, **checked.backend.options)
+    except UserError:
+        raise UserError(
+            f"{folder} was trained with backend={checked.backend.name}, which cannot be used here: "
+            "type cpu=true to measure it with NumPy"
+        ) from None
     with backend.computing():
         net, data, phases = experiment.before_learning(checked, backend)
         stored = read_checkpoint(folder / CHECKPOINT, Identity(values))
@@ -96,10 +102,12 @@ def measured(
         return rows.table(data.steps_per_epoch, checked.batch_size), rows.unit_arrays()
 
 
-def as_now(values: dict, metrics: list[str] | None, data_dir: str | None) -> dict:
+def as_now(values: dict, metrics: list[str] | None, data_dir: str | None, cpu: bool) -> dict:
     """A run's config.yaml as a whole config, measured in another way, here."""
     here = {**vars(RunConfig()), "data_dir": data_dir}
     whole = {key: values.get(key, here[key]) for key in here}
+    if cpu:
+        whole["backend"] = yaml.safe_load((FOLDER / "backend" / "numpy.yaml").read_text())
     if metrics:
         whole["record"] = {**whole["record"], "metrics": list(metrics)}
     return whole

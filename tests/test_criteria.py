@@ -61,6 +61,11 @@ def reaches(level, *steps) -> Run:
     return course(steps=moments, nse=np.where(below, 0.995, 1.005) * level)
 
 
+def never(at, last) -> Run:
+    """A run whose first seed is below 0.01 from a step on, whose second is not to its last step."""
+    return course(steps=[0, at, last], nse=[[1, 1], [0.009, 1], [0.009, 1]])
+
+
 def both(a, b, column="nse") -> dict[str, Run]:
     """Two runs with these values at the end."""
     return {"a": ends(**{column: a}), "b": ends(**{column: b})}
@@ -461,6 +466,7 @@ CASES = {  # criterion: (what it is, runs[, parameters]), ..
         (MET, late(995), {"level": 0.01}),
         (CLOSE, late(1005), {"level": 0.01}),
         (NOT_MET, {"a": reaches(0.02, 1, 2), "b": reaches(0.01, 1, 2)}, {"level": 0.01}),
+        (MET, {"a": reaches(0.01, 1, 2), "b": never(900, 1000)}, {"level": 0.01}),
     ],
     "alike": [
         (MET, both(*bounded(FEW, FEW, 0.995), "test_error"), {"points": 1}),

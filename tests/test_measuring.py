@@ -1,11 +1,13 @@
 """`fa-run measure`: other metrics of runs that have a checkpoint, without training."""
 
 import signal
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from helpers import run_here, start_command, succeed, told, wait_for
 
 from fa_cli.results.formats import INDEX
@@ -74,6 +76,16 @@ def test_single_units(tmp_path):
         w0 = state["state/W0"]
         np.testing.assert_array_equal(kept["weights_0"][0], w0.reshape(2, -1))
         assert kept["angle_w_b_unit_1"].shape == (1, 2, w0.shape[1])
+
+
+@pytest.mark.skipif(find_spec("cupy") is not None, reason="CuPy is here")
+def test_what_a_gpu_has_trained(tmp_path):
+    """Where there is none, one line says how it is measured without."""
+    succeed(run_here(tmp_path, "experiment=debug", "record.keep_checkpoint=true"))
+    (path,) = tmp_path.rglob("debug/*/config.yaml")
+    plain = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump(plain | {"backend": {"name": "cupy", "device": 0}}))
+    told(run_here(tmp_path, "measure"), "trained with backend=cupy", "type cpu=true")
 
 
 def test_of_a_run_that_was_stopped(tmp_path):

@@ -237,6 +237,16 @@ def test_all_curves_as_one_table(swept, tmp_path, kind):
     assert {"rule", "rule.feedback_scale", "seed", "step", "nse"} <= {*table}
 
 
+def test_a_key_of_numbers_and_words_as_parquet(tmp_path):
+    """A column there has one type: texts."""
+    pytest.importorskip("pyarrow")
+    words = ["-m", "rule.feedback_scale=0.5,matched", "steps=5", "seeds=1"]
+    succeed(run_here(tmp_path, *words))
+    succeed(run_here(tmp_path, "export", "format=parquet", f"file={tmp_path}/all.parquet"))
+    table = pd.read_parquet(tmp_path / "all.parquet")
+    assert {*table["rule.feedback_scale"]} == {"0.5", "matched"}
+
+
 def test_curves_for_tensorboard(swept, tmp_path):
     """A log for each finished run, twice the same: its means over seeds against its steps."""
     pytest.importorskip("tensorboard")

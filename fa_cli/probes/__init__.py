@@ -6,7 +6,7 @@ returns nan: both are empty cells in the CSV.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cached_property
 
 from fa_cli.data import Data
@@ -22,12 +22,19 @@ Columns = dict[str, Array]  # name in metrics.csv -> one value a seed, (S,)
 class View:
     """A network at one moment of learning, seen on held-out examples.
 
-    `deltas(net, signals)` is the learning rule of the moment. Whatever several metrics share is
-    computed once.
+    `deltas(net, signals)` is the learning rule of the moment, `frozen` the layers that do not
+    learn. Whatever several metrics share is computed once.
     """
 
-    def __init__(self, net: Network, data: Data, deltas: Callable[[Network, Signals], Deltas]):
-        self.net, self.data, self.deltas, self.xp = net, data, deltas, net.backend.xp
+    def __init__(
+        self,
+        net: Network,
+        data: Data,
+        deltas: Callable[[Network, Signals], Deltas],
+        frozen: Collection[int] = (),
+    ):
+        self.net, self.data, self.deltas, self.frozen = net, data, deltas, frozen
+        self.xp = net.backend.xp
 
     @cached_property
     def signals(self) -> Signals:

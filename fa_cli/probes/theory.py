@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from fa_cli.errors import UserError
 from fa_cli.layers.dense import Dense, transpose
 from fa_cli.network import Network
 from fa_cli.probes import METRICS, Columns, View, flat
@@ -10,6 +11,7 @@ from fa_cli.rules.bp import bp
 from fa_cli.signals import Array, Deltas, Signals
 
 NUDGE = 1e-4  # of a parameter, for central differences
+MOST = 2000  # parameters
 
 
 @METRICS.register("jacobian")
@@ -22,6 +24,11 @@ def jacobian(view: View) -> Columns:
     """
     if view.net.biases is None or not has_flow(view.net):
         return {}
+    if (count := sum(1 for _ in elements(view))) > MOST:
+        raise UserError(
+            f"record.metrics=[jacobian]: of {count} parameters it has {count**2} numbers: expected "
+            f"at most {MOST} parameters: type a smaller model.sizes"
+        )
     columns = [slope_along(view, element) for element in elements(view)]
     return {"jacobian": flat(view.xp.stack(columns, axis=-1))}
 
@@ -30,7 +37,7 @@ def jacobian(view: View) -> Columns:
 def update_norm(view: View) -> Columns:
     """Norm of the flow by the rule, and of backprop's, minus the gradient of the loss.
 
-    Paper, Supp. Note 16; for dense networks, of rates.
+    Of the parameters that learn. Paper, Supp. Note 16; for dense networks, of rates.
 
     Columns: `update_norm`, `gradient_norm`: 0 and above.
     """
@@ -51,19 +58,24 @@ def length(xp, vectors: Array) -> Array:
 
 
 def flow(view: View, deltas: Callable[[Network, Signals], Deltas]) -> Array:
-    """What an update at eta = 1 on the probe adds to the parameters that learn, (S, P).
+    """What an update at eta = 1 on the probe adds to the parameters, (S, P).
 
-    In the order W_{L-1}, b_{L-1}, .. W_0, b_0.
+    In the order W_{L-1}, b_{L-1}, .. W_0, b_0; 0 for those that do not learn.
     """
-    net, changes = view.net, []
+    net, xp, changes = view.net, view.xp, []
     signals = net.observe(view.data.probe.x, view.data.probe.target)
     delta = deltas(net, signals)
     for l in reversed(range(net.depth)):
-        if l + 1 in delta:
+        change = [net.weights[l], *([] if net.biases is None else [net.biases[l]])]
+        if l in view.frozen or l + 1 not in delta:
+            change = [xp.zeros_like(array) for array in change]
+        else:
             d = signals.carried(delta, l + 1)
-            changes.append(flat(view.xp.matmul(transpose(d), signals.activations[l])))
-            changes += [] if net.biases is None else [d.sum(axis=1)]
-    return view.xp.concatenate(changes, axis=1)
+            w = xp.matmul(transpose(d), signals.activations[l])
+            mask = net.masks.get(f"W{l}")
+            change = [w if mask is None else w * mask, d.sum(axis=1)][: len(change)]
+        changes += [flat(array) for array in change]
+    return xp.concatenate(changes, axis=1)
 
 
 def elements(view: View) -> Iterator[Array]:

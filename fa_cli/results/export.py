@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from omegaconf import DictConfig
+from pandas.api.types import is_object_dtype
 
 from fa_cli import terminal
 from fa_cli.errors import UserError, suggest
@@ -28,10 +29,15 @@ def write_csv(results: Results, path: Path) -> None:
 
 
 def write_parquet(results: Results, path: Path) -> None:
-    """One tidy table as Parquet; raises UserError where there is no library for it."""
-    file = io.BytesIO()
+    """One tidy table as Parquet; raises UserError where there is no library for it.
+
+    A column there is of one type: keys that are a number here and a word there are texts.
+    """
+    file, table = io.BytesIO(), results.metrics.copy()
+    for name in [name for name in table if is_object_dtype(table[name])]:
+        table[name] = table[name].map(str, na_action="ignore")
     try:
-        results.metrics.to_parquet(file, index=False)
+        table.to_parquet(file, index=False)
     except ImportError:
         raise lacking("parquet") from None
     write_bytes(path, file.getvalue())

@@ -27,10 +27,19 @@ def value(
 
 
 def compared(runs: Runs, column: str, level: float | None) -> dict[str, np.ndarray]:
-    """What is compared: the final values of each run or, where a `level` is given, steps to it."""
+    """What is compared: the final values of each run or, where a `level` is given, steps to it.
+
+    Of the run that the first is compared with, seeds that never come to the level count with its
+    last step, which favours it.
+    """
     if level is None:
         return {name: final(run, column) for name, run in runs.items()}
-    return {name: steps_to(run, level, column) for name, run in runs.items()}
+    first, *others = runs
+    steps = {first: steps_to(runs[first], level, column)}
+    for name in others:
+        last = runs[name].metrics["step"].max()
+        steps[name] = np.minimum(steps_to(runs[name], level, column), last)
+    return steps
 
 
 @criterion("order")
