@@ -218,7 +218,8 @@ def matched(rule: RuleConfig, feedback: Mapping) -> list[int]:
     scale, layers = rule.feedback_scale, [*feedback]
     scales = scale if isinstance(scale, list) else [scale] * len(layers)
     random = rule.feedback is None
-    return [l for l, one in zip(layers, scales, strict=True) if random and one == MATCHED]
+    pairs = zip(layers, scales, strict=False)  # without B there are no layers
+    return [l for l, one in pairs if random and one == MATCHED]
 
 
 def noise_of(

@@ -231,6 +231,13 @@ def test_modulatory_neurons_that_drive_many_units(here):
     )
 
 
+def test_scales_of_feedback_that_a_rule_has_not(here):
+    """An experiment's are left alone by backprop, which has no B."""
+    words = ["experiment=debug", "model.sizes=[64,10,10,10]", "steps=2"]
+    for rule in ("bp", "fa"):
+        assert here(*words, f"rule={rule}", "+rule.feedback_scale=[matched,3]").returncode == 0
+
+
 def test_no_feedback_is_said(here):
     """rule.feedback_scale=0 trains like shallow learning: not without a word."""
     done = here("rule.feedback_scale=0", "steps=10", "seeds=2")
