@@ -68,7 +68,11 @@ def tell_metrics(cfg: DictConfig) -> None:
 def metric_of(column: str) -> str:
     """The metric that measures a column such as angle_to_bp_1 or validation_error."""
     stem = re.sub(r"_\d+$", "", column).replace("validation_", "test_")
-    return stem if stem in METRICS else column
+    for name in METRICS:
+        columns = (inspect.getdoc(METRICS[name]) or "").partition("Columns:")[2]
+        if stem == name or stem in re.findall(r"`(\w+?)(?:_<l>)?`", columns):
+            return name
+    return column
 
 
 def with_words(keys: Sequence[Key], words: Sequence[str]) -> list[Key]:

@@ -67,6 +67,8 @@ def test_keys_and_metrics_by_what_one_knows(tmp_path):
     assert "optimizer.learning_rate: " in succeed(run_here(tmp_path, "keys", "learning"))
     assert succeed(run_here(tmp_path, "metrics", "angle_to_bp_1")).startswith("angle_to_bp: ")
     assert succeed(run_here(tmp_path, "metrics", "validation_error")).startswith("test_error: ")
+    assert succeed(run_here(tmp_path, "metrics", "gradient_norm")).startswith("update_norm: ")
+    assert succeed(run_here(tmp_path, "metrics", "trace_b_w_1")).startswith("traces: ")
 
 
 @pytest.mark.parametrize("name", sorted(METRICS))

@@ -73,6 +73,18 @@ def test_verdicts(tmp_path, mean, row, verdict, note):
 
 
 @pytest.mark.quick
+def test_seeds_that_diverged_are_told(tmp_path):
+    """A claim of which some have no final number is not met, and its note says why."""
+    make_run(tmp_path / "x" / "rule=a", np.full(6, 2.0))
+    path = tmp_path / "x" / "rule=a" / "metrics.csv"
+    table = pd.read_csv(path)
+    table[(table["seed"] != 4) | (table["step"] == 0)].to_csv(path, index=False)
+    judged = judge_claim(NSE, tmp_path)
+    assert judged.word == "not reproduced"
+    assert judged.note == "1 of 6 seeds of a diverged; as it is."
+
+
+@pytest.mark.quick
 def test_a_row_has_all_its_columns(tmp_path):
     """Mean, s.d., n, test, p, runs; and where a run is missing its name and what to type."""
     make_run(tmp_path / "x" / "rule=a", [0.1, 0.2, 0.3, 0.4, 0.5, 0.6])

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fa_cli import terminal
-from fa_cli.claims.criteria import CRITERIA, Judgement, load_criteria
+from fa_cli.claims.criteria import CRITERIA, Judgement, Runs, load_criteria
 from fa_cli.claims.page import page
 from fa_cli.errors import UserError, suggest
 from fa_cli.folders import into, results_in
@@ -107,8 +107,18 @@ def judge_claim(claim: Mapping, results: Path) -> Verdict:
         told = f"{'; '.join(filter(None, [told, note]))}: {command}"
         return Verdict(claim, "not run", judgement, n, told)
     word = "close" if judgement.close else "not reproduced"
-    told = "; ".join(filter(None, [judgement.note, note]))
+    told = "; ".join(filter(None, [*diverged(runs), judgement.note, note]))
     return Verdict(claim, "reproduced" if judgement.met else word, judgement, n, told)
+
+
+def diverged(runs: Runs) -> list[str]:
+    """How many seeds of each run did not come to its end, where some did not."""
+    lost = []
+    for name, run in runs.items():
+        last = run.metrics.groupby("seed")["step"].max()
+        if count := (last < last.max()).sum():
+            lost.append(f"{count} of {last.size} seeds of {name} diverged")
+    return lost
 
 
 def as_row(verdict: Verdict) -> dict:
