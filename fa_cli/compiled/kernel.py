@@ -126,6 +126,15 @@ def add(weights, d, h, rate) -> None:
 
 
 @njit(**FAST)
+def folded(weights, scale) -> float:
+    """What is left to multiply weights with: where it is little, that is done."""
+    if abs(scale) >= LITTLE:
+        return scale
+    weights *= weights.dtype.type(scale)
+    return 1.0
+
+
+@njit(**FAST)
 def prune(weights, mask, sparse) -> None:
     """Let absent synapses be absent again, where the layer is sparse."""
     for i in range(weights.shape[0] if sparse else 0):
@@ -219,10 +228,7 @@ def learn(
                 times_slope(delta[l], units[l - 1], h[l], matrix.shape[0], d[l])
             for l in range(lowest, depth):
                 if learns[l]:
-                    scale[l] *= keeps[t]
-                    if abs(scale[l]) < LITTLE:
-                        weights[l][s] *= x.dtype.type(scale[l])
-                        scale[l] = 1
+                    scale[l] = folded(weights[l][s], scale[l] * keeps[t])
                     add(weights[l][s], d[l + 1], h[l], rates[t] / scale[l])
                     prune(weights[l][s], masks[l][s], sparse[l])
                     if biased:
