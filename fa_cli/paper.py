@@ -29,7 +29,6 @@ from fa_cli.terminal import in_words
 
 COSTS = Path(__file__).parent / "claims" / "costs.yaml"
 SIZE, SHOWN = 1500, 100  # of the product of matrices that tells how fast this machine is
-USUAL = {"dataset": "linear", "rule": "fa"}  # of conf/config.yaml
 FROM_FILES = ("mnist", "fashion_mnist", "mnist_back_image_synthetic", *BY_HAND)
 
 
@@ -109,7 +108,7 @@ def parts_of(claims: Sequence[Mapping]) -> list[Part]:
             program, *words = command.split()
             if program != "fa-run":
                 continue
-            name, made = words[0].split("=")[1], runs_of(words)
+            name, made = words[0].split("=")[1], runs_of(*words)
             part = found.setdefault(name, Part(name, words, [], set()))
             wanted = [run for run in claim["runs"].values() if run in made]
             part.runs.extend(run for run in wanted if run not in part.runs)
@@ -123,7 +122,8 @@ def yaml_of(group: str, name: str) -> dict:
     return yaml.safe_load((FOLDER / group / f"{name}.yaml").read_text()) or {}
 
 
-def runs_of(words: Sequence[str]) -> set[str]:
+@cache
+def runs_of(*words: str) -> set[str]:
     """What `+sweep=NAME` or `experiment=NAME`, and what follows it, trains: experiment/run."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
@@ -161,7 +161,9 @@ def chosen_of(experiment: str, group: str) -> str:
     for parent in config.get("defaults", []):
         if choice is None and isinstance(parent, str) and parent != "_self_":
             choice = chosen_of(parent, group)
-    return choice or USUAL[group]
+    return choice or next(
+        entry[group] for entry in yaml_of(".", "config")["defaults"] if group in entry
+    )
 
 
 def chosen(parts: Sequence[Part], names: Sequence[str], images: bool) -> list[Part]:

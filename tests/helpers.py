@@ -118,6 +118,14 @@ def told(done: subprocess.CompletedProcess, *parts: str) -> None:
         assert part in line, line
 
 
+def interrupted(folder: Path, *words: str, at: str = "checkpoint.npz") -> str:
+    """What the real `fa-run` says on stderr that is stopped once it has written a file."""
+    command = start_command(folder, *words)
+    wait_for(at, folder, command)
+    command.send_signal(signal.SIGINT)
+    return command.communicate(timeout=60)[1]
+
+
 def wait_for(name: str, folder: Path, process: subprocess.Popen) -> None:
     """Until a running command has written a file of this name, however busy the machine is."""
     while not list(folder.rglob(name)):

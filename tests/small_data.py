@@ -11,7 +11,6 @@ from scipy.io import savemat
 
 from fa_cli.data import mnist_back_image, svhn, timit
 
-BY_HAND = ("svhn", "mnist_back_image", "timit")
 COUNTS = {"train_32x32.mat": 30, "extra_32x32.mat": 25, "test_32x32.mat": 12}  # images
 SPOKEN = {"TRAIN": ("SA1", "SI1", "SX7"), "TEST": ("SI2", "SX9")}  # sentences
 PHONES = ("h#", "b", "iy", "d", "g", "p", "ix", "t", "k", "h#")  # of a tenth of a second each

@@ -20,6 +20,7 @@ import pytest
 import yaml
 from helpers import (
     DATA,
+    interrupted,
     needs_mnist,
     run_command,
     run_here,
@@ -210,11 +211,7 @@ def test_who_looks_hears_of_seeds_that_go_on(tmp_path):
     """Of a run with seeds that have diverged: its own text and `fa-run runs`, until it ends."""
     words = ["optimizer.learning_rate=0.012", "steps=300000000", "record.every=1000", "seeds=20"]
     words += ["record.metrics=[nse]", "record.checkpoint_seconds=0.1"]
-    command = start_command(tmp_path, *words)
-    wait_for("checkpoint.npz", tmp_path, command)
-    command.send_signal(signal.SIGINT)
-    _, complaint = command.communicate(timeout=60)
-    assert "diverged before step" in complaint
+    assert "diverged before step" in interrupted(tmp_path, *words)
     (path,) = tmp_path.rglob("progress.json")
     told = json.loads(path.read_text())
     assert told["step"] > 0 and told["metrics"]["nse"] < 0.04  # 1 of each that has
@@ -359,10 +356,8 @@ def test_what_is_trained_again_and_stopped_leaves_the_checkpoint(tmp_path):
     folder = run_folder(tmp_path)
     before = {path.name: path.read_bytes() for path in folder.glob("[!.]*.*")}
     words += ["record.checkpoint_seconds=0", "record.every=1", "backend.compiled=false"]
-    command = start_command(tmp_path, *words, f"hydra.run.dir='{folder}'")
-    wait_for("again.npz", tmp_path, command)
-    command.send_signal(signal.SIGINT)
-    assert "its earlier results are as they were" in command.communicate(timeout=60)[1]
+    complaint = interrupted(tmp_path, *words, f"hydra.run.dir='{folder}'", at="again.npz")
+    assert "its earlier results are as they were" in complaint
     now = {path.name: path.read_bytes() for path in folder.glob("[!.]*.*")}
     assert now.items() >= before.items() and {*now} - {*before} <= {"again.npz", "progress.json"}
     succeed(run_here(tmp_path, *words[:5]))

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from helpers import needs, run_here, succeed
 from omegaconf import OmegaConf
-from small_data import BY_HAND, small_files
+from small_data import small_files
 
 from fa_cli import config
+from fa_cli.data.by_hand import BY_HAND
 from fa_cli.schema import RunConfig
 
 PARTS = ("model", "rule", "dataset", "backend", "optimizer")  # groups of a run

@@ -11,11 +11,12 @@ from typing import get_args
 import numpy as np
 import pytest
 from helpers import DATA, needs, needs_mnist, network, run_here, succeed, told
-from small_data import BY_HAND, small_files
+from small_data import small_files
 
 from fa_cli.backend import NumpyBackend
 from fa_cli.data import DATASETS, Data, Files, Labelled, Setting, images, load_datasets, vectors
 from fa_cli.data import fetch as fetch_module
+from fa_cli.data.by_hand import BY_HAND
 from fa_cli.data.distortions import Distortion
 from fa_cli.data.fetch import MNIST, Source, accept, fetch, idx_array, read_verified
 from fa_cli.data.teacher import target_network

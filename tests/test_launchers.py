@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from helpers import run_command, run_here, start_command, succeed, told, wait_for
+from helpers import interrupted, run_command, run_here, start_command, succeed, told
 
 from fa_cli import clusters
 
@@ -222,10 +222,7 @@ def test_a_trial_that_is_interrupted_goes_on(tmp_path):
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     words = ["+sweep=tune_fa", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=1", "epochs=30"]
     words += ["backend.compiled=false", "record.checkpoint_seconds=0.1"]
-    command = start_command(tmp_path, *words)
-    wait_for("checkpoint.npz", tmp_path, command)
-    command.send_signal(signal.SIGINT)
-    _, complaint = command.communicate(timeout=60)
+    complaint = interrupted(tmp_path, *words)
     assert "the same command goes on from there" in complaint and "Traceback" not in complaint
     (stopped,) = tmp_path.rglob("checkpoint.npz")
     succeed(run_command(tmp_path, *words))

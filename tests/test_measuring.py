@@ -1,6 +1,5 @@
 """`fa-run measure`: other metrics of runs that have a checkpoint, without training."""
 
-import signal
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from helpers import run_here, start_command, succeed, told, wait_for
+from helpers import interrupted, run_here, succeed, told
 
 from fa_cli.results.formats import INDEX
 
@@ -91,10 +90,7 @@ def test_what_a_gpu_has_trained(tmp_path):
 def test_of_a_run_that_was_stopped(tmp_path):
     """At the step of its checkpoint."""
     words = ["experiment=debug", "epochs=100000", "backend.compiled=false"]
-    command = start_command(tmp_path, *words)
-    wait_for("progress.json", tmp_path, command)
-    command.send_signal(signal.SIGINT)
-    command.communicate(timeout=60)
+    interrupted(tmp_path, *words, at="progress.json")
     said = succeed(run_here(tmp_path, "measure", "metrics=[test_error]"))
     step = measured(tmp_path)["step"].max()
     assert step > 0 and f"before step {step}" in said

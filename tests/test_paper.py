@@ -98,7 +98,7 @@ def test_a_claims_own_command_makes_all_its_runs():
     """So that typing what a row says is enough; those of a search have a sweep of their own."""
     for claim in read_claims():
         words = [command.split() for command in claim["command"].split("; ")]
-        made = set().union(*(paper.runs_of(rest) for first, *rest in words if first == "fa-run"))
+        made = set().union(*(paper.runs_of(*rest) for first, *rest in words if first == "fa-run"))
         wanted = {run for run in claim["runs"].values() if not run.startswith("search/")}
         assert wanted <= made, claim["id"]
 

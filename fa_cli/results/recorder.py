@@ -230,9 +230,8 @@ class Recorder:
             write_bytes(self.folder / name, content)
         if self.config.record.keep_checkpoint and checkpoint.exists():
             checkpoint.replace(self.folder / CHECKPOINT)
-        for stale in {"arrays.npz", "audit.npz", "failed", PROGRESS, AGAIN, *MEASURED} - set(
-            results
-        ):
+        passing = {"arrays.npz", "audit.npz", "failed", PROGRESS, AGAIN, *MEASURED}
+        for stale in passing - set(results):
             (self.folder / stale).unlink(missing_ok=True)
         write_text(self.folder / "done", "")
         if not self.config.record.keep_checkpoint:
