@@ -54,7 +54,8 @@ WITH_OPTIONS = {
     "backend": BackendConfig,
 }
 GROUPS = (*WITH_OPTIONS.values(), OptimizerConfig, RecordConfig)
-EITHER = (("steps", "epochs"), ("model.sizes", "model.layers"))  # the one that is typed wins
+LENGTHS = ("steps", "epochs")
+EITHER = (LENGTHS, ("model.sizes", "model.layers"))  # the one that is typed wins
 MOST_SEEDS = 10**6
 LISTS = ("model.sizes", "record.metrics", "phases")
 
@@ -182,10 +183,10 @@ def resolve(composed: DictConfig, typed: Sequence[str]) -> dict:
             )
     for pair in EITHER:
         replace_the_other(plain, pair, typed)
-    if plain["phases"] and "steps" in given_keys(typed):
+    for key in given_keys(typed).intersection(LENGTHS) if plain["phases"] else ():
         complain(
-            f"steps={plain['steps']} counts for nothing: the phases have lengths of their own; "
-            "'phases=[{steps:N},...]' gives others, phases=[] makes one of them"
+            f"{key}={plain[key]} is no length: the phases have lengths of their own; "
+            f"'phases=[{{{key}:N}},...]' gives others, phases=[] makes one of them"
         )
     if (plain["steps"] is None) == (plain["epochs"] is None) and not plain["phases"]:
         raise UserError("give the length of the run as one of steps=N and epochs=N")

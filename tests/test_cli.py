@@ -307,6 +307,14 @@ def test_arrays_of_another_shape_in_a_later_phase(tmp_path):
     assert np.isnan(kept["feedback_1_20"][:2]).all()
 
 
+@pytest.mark.parametrize("length", ["steps=4", "epochs=1"])
+def test_a_length_beside_phases_is_told_to_be_none(tmp_path, length):
+    done = run_here(tmp_path, "experiment=debug", length, "phases=[{steps:2}]", "seeds=1")
+    succeed(done)
+    assert f"{length} is no length: the phases have" in done.stderr
+    assert metrics_of(tmp_path)["step"].max() == 2
+
+
 def test_a_schedule_counts_in_the_epochs_of_phases(tmp_path):
     """Their lengths alone are given in epochs: with a rate of 0 from the second on W stays."""
     words = ["experiment=debug", "epochs=null", "phases=[{epochs:1},{rule:bp,epochs:2}]"]
