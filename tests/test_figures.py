@@ -66,6 +66,10 @@ SWEEPS = {  # name: (tiny commands, figures drawn from what they make)
         [["+sweep=fig3", *DIGITS, "epochs=2"], ["experiment=fig3_sparse", *DIGITS, "epochs=1"]],
         ["fig3", "figS5"],
     ),
+    "fig3_small_rate": (
+        [["+sweep=fig3_small_rate", *DIGITS, "epochs=2"]],
+        ["fig3_small_rate"],
+    ),
     "fig3d": ([["+sweep=fig3d", *SHORT]], ["fig3d"]),
     "fig3d_narrow": ([["+sweep=fig3d_narrow", *SHORT]], ["fig3d_narrow"]),
     "fig4": ([["-m", "rule=fa,bp", *SPIKING]], ["fig4"]),
@@ -223,6 +227,16 @@ def test_fig3(made):
     assert len(right.containers) == 1
     ends = [text.get_text() for text in left.texts if text.get_text().endswith("%")]
     assert len(ends) == 3
+
+
+def test_fig3_small_rate(made):
+    """Fig. 3a,b of the runs with a small rate."""
+    results = made("fig3_small_rate")
+    left, right = FIGURES["fig3_small_rate"](results).axes
+    for rule in ("bp", "fa"):
+        run = run_of(results, "fig3_small_rate", rule)
+        shows(curve(left, RULES[rule].label), mean(run, "test_error", "epoch"))
+    shows(right.lines[0], mean(run_of(results, "fig3_small_rate"), "angle_to_bp_1", "epoch"))
 
 
 def test_fig3d(made):
@@ -585,7 +599,7 @@ def test_with_backprop_alone(name, copied):
     except Missing as missing:
         assert "no finished run with rule=fa in " in str(missing)
         assert f"type `fa-run +sweep={SWEEP_OF[name]} outputs={results}`" in str(missing)
-        assert name in {*OF_FA, "fig2", "fig3", "figS7"}
+        assert name in {*OF_FA, "fig2", "fig3", "fig3_small_rate", "figS7"}
     else:
         assert not any("Feedback" in text for text in written)
 

@@ -30,26 +30,38 @@ def fig3(results: Path) -> Figure:
     Both mean and one s.d. over seeds. c: feedback alignment in a deep network; d: Fig. 3d, where
     its runs are there.
     """
-    runs = by_rule(find_runs(results, "fig3_mnist"))
     drawing, ((left, right), (deep, fitting)) = panels((8, 6), rows=2, columns=2)
-    error_curves(left, runs)
-    legend(left, 5, loc="upper right", bbox_to_anchor=(0.97, 0.93), fontsize=7)
-    letter(left, "a")
+    draw_digits(left, right, results, "fig3_mnist")
     schematic.draw(deep, "fa", 3)
     for text in deep.texts:
         text.set_fontsize(6.5)  # it is drawn for a larger panel
     letter(deep, "c")
     draw_fitting(fitting, results)
     letter(fitting, "d")
+    return drawing
 
-    angled, shown = with_angles(runs, results / "fig3_mnist"), looks(runs)
+
+@figure("fig3_small_rate", "fa-run +sweep=fig3_small_rate")
+def fig3_small_rate(results: Path) -> Figure:
+    """Fig. 3a,b once more, with a small rate."""
+    drawing, (left, right) = panels((8, 3), columns=2)
+    draw_digits(left, right, results, "fig3_small_rate")
+    return drawing
+
+
+def draw_digits(left: Axes, right: Axes, results: Path, experiment: str) -> None:
+    """Panels a and b: the rules' errors, and the angles of their deltas to backprop's."""
+    runs = by_rule(find_runs(results, experiment))
+    error_curves(left, runs)
+    legend(left, 5, loc="upper right", bbox_to_anchor=(0.97, 0.93), fontsize=7)
+    letter(left, "a")
+    angled, shown = with_angles(runs, results / experiment), looks(runs)
     for rule, run in angled.items():
         angles = curves(run, ANGLE, across="epoch")
         style = {"color": shown[rule].colour, "linestyle": shown[rule].line, "capsize": 2}
         right.errorbar(angles.index, angles.mean(axis=1), angles.std(axis=1), **style)
     angle_axes(right, angled, EPOCHS)
     letter(right, "b")
-    return drawing
 
 
 def draw_fitting(axes: Axes, results: Path) -> None:
