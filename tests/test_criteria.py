@@ -145,6 +145,15 @@ def smooth(fa, bp) -> dict[str, Run]:
     return runs
 
 
+def spanning(fa, bp) -> dict[str, Run]:
+    """Two networks of 16 units whose fields change in so many dimensions, alike in each."""
+    before, runs = np.random.default_rng(3).standard_normal((2, 16, 16)), {}
+    for name, dimensions in (("fa", fa), ("bp", bp)):
+        change = np.where(np.arange(16) < dimensions, 0.2 * np.eye(16), 0)
+        runs[name] = keeps(receptive_fields_before=before, receptive_fields_after=before + change)
+    return runs
+
+
 def shallow(share, end) -> dict[str, Run]:
     """Backprop is below 0.01 at step 20; there shallow learning has this share, then it ends."""
     bp = course(nse=[[1.0], [0.5], [0.00995], [0]])
@@ -302,9 +311,13 @@ def aligned(lowest=1e-13, size=(1, 2, 2, 3)) -> dict[str, Run]:
 
     There |A|^2 takes these values.
     """
+    sizes = {"model": {"sizes": [3, 2, 1]}}
     good = course(trace_a_b_e=[[-1, -1], [9, 9], [5, 5]], weight_norm_0=[[1, 1], [2, 2], [3, 3]])
     run = course(trace_a_b_e=[-1, 100, 100 * lowest, 50], weight_norm_0=np.sqrt(size))
-    return {"a": good, "b": run}
+    return {
+        "a": good._replace(config=sizes),
+        "b": run._replace(config={"model": {"sizes": [6, 4, 2]}}),
+    }
 
 
 def varied(cv, seeds, peak_cv=None) -> Run:
@@ -585,6 +598,14 @@ CASES = {  # criterion: (what it is, runs[, parameters]), ..
         (CLOSE, smooth([0.3, 0.5], [0.295, 0.3])),
         (CLOSE, smooth([0.3, 0.3], [0.3, -0.09])),
         (NOT_MET, smooth([0.3, 0.3], [0.3, -0.11])),
+    ],
+    "S5.1b": [
+        (MET, spanning(11, 16)),
+        (CLOSE, spanning(10, 16)),
+        (NOT_MET, spanning(8, 16)),
+        (MET, spanning(13, 10)),
+        (CLOSE, spanning(14, 10)),
+        (NOT_MET, spanning(15, 10)),
     ],
     "S7.1": [
         (MET, shares(5, 10)),

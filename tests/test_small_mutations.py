@@ -1,9 +1,13 @@
 """Claims that can fail: tiny runs that meet a criterion, and the same with something taken away."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
-from helpers import run_here, succeed
+from helpers import DATA, needs_mnist, run_here, succeed
 
 from fa_cli.claims.criteria import CRITERIA, load_criteria
+from fa_cli.data.fetch import MNIST, idx_array, read_verified
 from fa_cli.results.reading import Run, load_run
 
 load_criteria()
@@ -11,6 +15,8 @@ load_criteria()
 SMALL = ["model.sizes=[10,300,10]", "seeds=2", "record.every=50", "record.examples=200"]
 SMALL += ["record.metrics=[nse,angle_w_b_unit]", "optimizer.learning_rate=0.001"]
 LARGE = ["experiment=figS7_large", "seeds=5"]
+PAPER = Path(__file__).parents[1] / "outputs" / "paper" / "fig3_mnist"
+IMAGES = "train-images-idx3-ubyte"
 FIXED, SMALL_B = "phases=[{freeze:[1],steps:1000}]", "rule.feedback_scale=0.1"
 
 
@@ -64,3 +70,21 @@ def test_s9_1(trained):
     fixed = trained(*small, "phases=[{freeze:[0],steps:1500}]", "rule.feedback_scale=1")
     assert not met("S9.1", fa=fixed)
     assert not met("S9.1", fa=trained(*small, "rule.feedback_scale=0.001"))
+
+
+@needs_mnist
+@pytest.mark.parametrize("count", [100, 1000, 10000])
+def test_s5_1b(count):
+    """Fig. 3's rules leave fields alike; random signals, which add random images to W_0, do not.
+
+    They are as smooth as those, to S5.1's limit.
+    """
+    pixels = idx_array(read_verified(MNIST, IMAGES, str(DATA)), IMAGES)[:count]
+    images = (pixels - pixels.mean()) / pixels.std()
+    change = np.random.default_rng(0).standard_normal((5, 100, count)) @ images
+    fa, bp = (load_run(PAPER / f"rule={rule}") for rule in ("fa", "bp"))
+    before = fa.arrays["receptive_fields_before"]
+    fields = {"receptive_fields_before": before, "receptive_fields_after": before + change}
+    random = fa._replace(arrays=fields)
+    assert met("S5.1", fa=fa, bp=bp) and met("S5.1b", fa=fa, bp=bp)
+    assert met("S5.1", fa=random, bp=bp) and not met("S5.1b", fa=random, bp=bp)

@@ -7,6 +7,8 @@ from scipy import stats
 from fa_cli.errors import UserError
 from fa_cli.results.reading import Run
 
+DRAWS = 10_000  # of a bootstrap
+
 
 def column_of(run: Run, column: str) -> str:
     """The name of a column of metrics.csv; raises UserError where it was not measured."""
@@ -72,6 +74,15 @@ def welch_interval(a: np.ndarray, b: np.ndarray) -> str:
         return ""
     interval = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
     return f"{a.mean() - b.mean():+.3g} [{interval.low:.3g}, {interval.high:.3g}]"
+
+
+def paired_interval(a: np.ndarray, b: np.ndarray) -> str:
+    """The mean of a - b over the same seeds with its 95 % interval; nothing for a single seed."""
+    if len(a) < 2 or not np.isfinite([*a, *b]).all():
+        return ""
+    difference = a - b
+    interval = stats.ttest_1samp(difference, 0).confidence_interval(0.95)
+    return f"{difference.mean():+.3g} [{interval.low:.3g}, {interval.high:.3g}]"
 
 
 def log_interval(logs: np.ndarray) -> str:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fa_cli.claims.measures import paired_interval
 from fa_cli.registry import Registry, import_all
 from fa_cli.results.reading import Run
 
@@ -51,6 +52,12 @@ def in_every_seed(
     against: str | None = None,
     effect: str = "",
 ) -> Judgement:
-    """The judgement of a claim that must hold for every seed; close where it holds for most."""
+    """The judgement of a claim that must hold for every seed; close where it holds for most.
+
+    Where nothing else is its effect, that is the first of the numbers less those it is held
+    `against`, of the same seeds.
+    """
+    if against and not effect:
+        effect = paired_interval(next(iter(numbers.values())), numbers[against])
     test = f"every seed: {what} ({met.sum()} of {met.size})"
     return Judgement(numbers, met.all(), met.mean() > 0.5, test, None, against, effect)

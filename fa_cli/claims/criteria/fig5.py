@@ -13,7 +13,8 @@ def weights_align(runs: Runs) -> Judgement:
     """The final angle of W to B^T is smaller than the initial one by more than 15 degrees."""
     before, after = start(runs["fa"], "angle_w_b_1"), final(runs["fa"], "angle_w_b_1")
     numbers = {"final angle": after, "initial angle": before}
-    return in_every_seed(numbers, after < before - 15, "final < initial - 15 degrees")
+    what = "final < initial - 15 degrees"
+    return in_every_seed(numbers, after < before - 15, what, "initial angle")
 
 
 def fall(run: Run, phase: int) -> np.ndarray:

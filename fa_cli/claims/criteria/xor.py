@@ -4,7 +4,15 @@ import numpy as np
 from scipy import stats
 
 from fa_cli.claims.criteria import Judgement, Runs, criterion, in_every_seed
-from fa_cli.claims.measures import by_step, final, kept, p_smaller, steps_to, welch_interval
+from fa_cli.claims.measures import (
+    by_step,
+    final,
+    kept,
+    p_smaller,
+    paired_interval,
+    steps_to,
+    welch_interval,
+)
 from fa_cli.results.reading import Run
 
 SOLVED = 0.005  # loss = MSE / 2
@@ -22,7 +30,8 @@ def xor_is_solved(runs: Runs) -> Judgement:
     fa, bp = solved["fa"].mean(), solved["bp"].mean()
     test = "final MSE < 0.01 from at least 1/4 of the starts by FA, 1/2 by BP"
     met, close = fa >= 0.25 and bp >= 0.5, fa > 0 and bp > 0
-    return Judgement(numbers, met, close, test, None, "solved by bp")
+    effect = paired_interval(*numbers.values())
+    return Judgement(numbers, met, close, test, None, "solved by bp", effect)
 
 
 @criterion("S7.2")
@@ -59,8 +68,9 @@ def xor_weights_correlate(runs: Runs) -> Judgement:
     small = max(abs(before).mean(), abs(other).mean())
     test = "means: r > 0.5 after, |r| < 0.25 before and with backprop's W"
     numbers = {"r after": after, "r before": before, "r of backprop's W": other}
-    close = after.mean() > before.mean()
-    return Judgement(numbers, after.mean() > 0.5 and small < 0.25, close, test, None, "r before")
+    met, close = after.mean() > 0.5 and small < 0.25, after.mean() > before.mean()
+    effect = paired_interval(after, before)
+    return Judgement(numbers, met, close, test, None, "r before", effect)
 
 
 def steps_of_solved(run: Run) -> np.ndarray:
