@@ -90,7 +90,8 @@ def update(
     """In place: W_l = keep * W_l + eta * sum over the batch of (delta_{l+1} * phi'(a_{l+1})) h_l^T.
 
     Layers that are frozen, or have no delta, stay as they are, and their velocities are 0. Biases
-    do not decay. With momentum (Supp. Note 8) v = momentum * v + update, W_l = keep * W_l + v.
+    do not decay. With momentum v = momentum * v + update, W_l = keep * W_l + v (Supp. Note 8, whose
+    W_{t+1} = W_t + v_t would delay each update by a step, that of momentum 0, too).
     """
     for l, layer in enumerate(net.layers):
         if l in frozen or l + 1 not in delta:

@@ -18,9 +18,9 @@ load_criteria()
 PAPER = Path(__file__).parents[1] / "outputs" / "paper"
 NUMBERS = ["measured", "spread", "p"]  # columns
 WITH_NUMBERS = ["against", "effect"]  # in a text, which another NumPy may round otherwise
-CLAIMS = {"F2": 7, "F3": 18, "F4": 3, "F5": 3}  # how many of each figure and note
-CLAIMS |= {"S3": 1, "S5": 1, "S6": 4, "S7": 4, "S8": 1, "S9": 1, "S10": 3, "S11": 4, "S12": 1}
-CLAIMS |= {"S13": 2, "S14": 1, "N5": 22, "N6": 5, "N7": 3, "N9": 6, "T1": 2, "T2": 2}
+CLAIMS = {"F2": 7, "F3": 24, "F4": 3, "F5": 3}  # how many of each figure and note
+CLAIMS |= {"S3": 1, "S5": 2, "S6": 4, "S7": 5, "S8": 2, "S9": 1, "S10": 3, "S11": 4, "S12": 1}
+CLAIMS |= {"S13": 2, "S14": 1, "N5": 24, "N6": 5, "N7": 3, "N9": 6, "T1": 2, "T2": 2}
 CLAIMS |= {"T3": 2, "T4": 2} | {f"X{k}": 1 for k in ("1", "1b", *"2345")}
 IDS = [line["id"] for line in read_claims()]
 

@@ -74,14 +74,14 @@ def xor_weights_correlate(runs: Runs) -> Judgement:
 
 
 def steps_of_solved(run: Run) -> np.ndarray:
-    """Presentations until MSE < 0.01 of the seeds that get there."""
+    """Steps, each with all four cases, until MSE < 0.01, of the seeds that get there."""
     steps = steps_to(run, SOLVED, "loss")
     return steps[np.isfinite(steps)]
 
 
 @criterion("S7.4")
 def xor_is_quicker(runs: Runs) -> Judgement:
-    """Presentations until MSE < 0.01, of solved seeds: FA's are fewer, in both nets.
+    """Steps until MSE < 0.01, of solved seeds: FA's are fewer, in both nets.
 
     One-sided Welch t-tests, p < 0.01.
     """
