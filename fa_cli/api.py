@@ -7,14 +7,14 @@ from omegaconf import OmegaConf
 
 from fa_cli import config, experiment, tally
 from fa_cli.errors import UserError
-from fa_cli.folders import at_home
+from fa_cli.folders import as_path
 from fa_cli.naming import quoted
 from fa_cli.results.reading import Results, load_run, together
 
 
 def run_words(words: Sequence[str]) -> Results:
     """Compose, train and read one run."""
-    words = searched([at_home(word) for word in words])
+    words = searched([as_path(word) for word in words])
     with config.apart():
         composed = None if {*words} & {"-m", "--multirun"} else config.compose(words)
         if composed is None or str(composed.hydra.mode).endswith("MULTIRUN"):

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from fa_cli import __version__, clusters, errors, hydra_messages, tally, terminal, workers
 from fa_cli.errors import UserError, suggest
-from fa_cli.folders import at_home
+from fa_cli.folders import as_path
 from fa_cli.options import true_or_false
 from fa_cli.processes import this_process
 from fa_cli.results.files import is_locked
@@ -68,6 +68,11 @@ WORK = {  # of each subcommand: a module, imported when it is needed, and its fu
     "metrics": ("fa_cli.reference", "tell_metrics"),
     "bench": ("fa_cli.bench", "measure_speed"),
 }
+WORDS = {  # the key whose values a subcommand takes as bare words
+    **dict.fromkeys(("data", "keys", "metrics"), "names"),
+    "plot": "figure",
+    "report": "claim",
+}
 SUBCOMMANDS = {name: subcommand(name, *work) for name, work in WORK.items()}
 
 
@@ -85,6 +90,7 @@ def train_here(cfg: DictConfig) -> float:
     typed = list(state.overrides.task)
     folder = Path(state.runtime.output_dir)
     tally.add(tally.BEGUN, str(folder), clusters.own_log())
+    check_sweep(state)
     fail_fast = true_or_false("fail_fast", cfg.get("fail_fast", False))
     if tally.has(tally.STOPPING) or (fail_fast and tally.has(tally.FAILED)):
         tally.add(tally.LEFT_OUT)
@@ -101,6 +107,25 @@ def train_here(cfg: DictConfig) -> float:
     if state.mode == RunMode.RUN:
         terminal.show_next(typed)
     return minimised(outcome.summary, cfg.seeds)
+
+
+def check_sweep(state: DictConfig) -> None:
+    """Raise UserError for what a sweep's YAML file says and Hydra would pass over in silence."""
+    from hydra.types import RunMode
+
+    params = state.sweeper.get("params") or {}
+    if params and state.mode == RunMode.RUN and "hydra.mode=RUN" not in sys.argv:
+        raise UserError(
+            "hydra.sweeper.params is there, but this is a single run: write `mode: MULTIRUN` below "
+            "`hydra:` in your YAML file, or add -m"
+        )
+    for key, value in params.items():
+        if OmegaConf.is_list(value) and state.sweeper["_target_"].endswith(".BasicSweeper"):
+            values = ",".join(map(str, value))
+            raise UserError(
+                f"hydra.sweeper.params.{key} is a list: write its values as they are typed, "
+                f"{key}: {values}"
+            )
 
 
 def minimised(summary: "pd.DataFrame", seeds: int | Sequence[int]) -> float:
@@ -139,7 +164,10 @@ def main() -> None:
     finally:
         outcomes = tell_outcomes(path)
     left = tally.LEFT if tally.ELSEWHERE in outcomes else 0
-    sys.exit(1 if tally.FAILED in outcomes else left)
+    if cut := getattr(sys.stdout, "cut", None):
+        errors.complain(f"the end of what was printed is lost ({cut.strerror}): print it again")
+    lost = cut and not outcomes  # of runs all is in files
+    sys.exit(1 if tally.FAILED in outcomes or lost else left)
 
 
 def tally_file(words: Sequence[str]) -> Path:
@@ -195,13 +223,19 @@ def in_one_line(error: BaseException) -> BaseException | str:
 
 def command(words: list[str]) -> None:
     """Carry out one command line."""
-    if words[:1] == ["--version"]:
+    if "--version" in words:
         print(f"fa-run {__version__}")
         return
     if complete_here(words):
         return
-    app, words = app_of(in_order([at_home(word) for word in words]))
-    hydra_messages.command = "" if app is train else app.__name__
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise UserError(
+            "the folder that you are in has been deleted: cd into another one"
+        ) from None
+    app, words = app_of(in_order([as_path(word) for word in words]))
+    hydra_messages.command, several = "" if app is train else app.__name__, False
     if app is train:
         from fa_cli import config
 
@@ -211,7 +245,7 @@ def command(words: list[str]) -> None:
             return
         config.register()
         switches = {"-m", "--multirun", "hydra.mode=MULTIRUN"}
-        several = {*words} & switches or any("sweep=" in word for word in words)
+        several = bool({*words} & switches) or any("sweep=" in word for word in words)
         tally.expect(config.sweep_size(words) if several else None)
         if not several and clusters.launcher(words) and not asks_only(words):
             raise UserError("a launcher is for several runs: add -m, or leave hydra/launcher away")
@@ -225,6 +259,12 @@ def command(words: list[str]) -> None:
         workers.outlive(app)
     else:
         app()
+    counted = not asks_only(words) and not clusters.elsewhere(words)
+    if several and counted and not tally.has(tally.BEGUN):
+        raise UserError(
+            "there is nothing to run: a range(start,end,step), glob or choice of these words has "
+            "no value"
+        )
 
 
 def app_of(words: list[str]) -> tuple[Callable, list[str]]:
@@ -242,8 +282,8 @@ def app_of(words: list[str]) -> tuple[Callable, list[str]]:
             f"no subcommand is called {name!r}: {suggest(name, SUBCOMMANDS)}; "
             "a run takes key=value words only"
         )
-    if name in ("data", "keys", "metrics"):
-        rest = named(rest)
+    if name in WORDS:
+        rest = named(rest, WORDS[name])
     elif name == "runs":
         rest = ["csv=true" if word == "--csv" else word for word in rest]
     return SUBCOMMANDS[name], rest
@@ -287,11 +327,11 @@ def raise_usage(message: str) -> NoReturn:
     raise UserError(f"{message}: see `fa-run --help`")
 
 
-def named(words: Sequence[str]) -> list[str]:
-    """`data mnist` for Hydra: bare words become the list `names`."""
+def named(words: Sequence[str], key: str) -> list[str]:
+    """`data mnist` for Hydra: bare words become the list that is the value of a key."""
     bare = [word for word in words if re.fullmatch(r"\w[\w.-]*", word)]
     rest = [word for word in words if word not in bare]
-    return rest + ([f"names=[{','.join(bare)}]"] if bare else [])
+    return rest + ([f"{key}=[{','.join(bare)}]"] if bare else [])
 
 
 def complete_here(words: Sequence[str]) -> bool:

@@ -29,7 +29,7 @@ from fa_cli.models import MODELS, load_models
 from fa_cli.network import FANS
 from fa_cli.options import Option, is_number
 from fa_cli.probes import METRICS, load_metrics
-from fa_cli.rules import RULES, load_rules
+from fa_cli.rules import RULES, load_rules, no_feedback
 from fa_cli.schema import (
     FOLDER,
     INFINITY,
@@ -175,6 +175,11 @@ def resolve(composed: DictConfig, typed: Sequence[str]) -> dict:
             raise UserError(
                 f"the run has no {key}: take ~{key} away, or give it a value in your YAML file"
             )
+    for group in plain.keys() & {"experiment", "sweep"}:
+        raise UserError(
+            f"your YAML file of {group} lacks its first line, `# @package _global_`: without it "
+            f"its keys are not the run's but those of {group}"
+        )
     for group in (*WITH_OPTIONS, "optimizer", "record"):
         if not isinstance(plain[group], dict):
             raise UserError(
@@ -183,11 +188,7 @@ def resolve(composed: DictConfig, typed: Sequence[str]) -> dict:
             )
     for pair in EITHER:
         replace_the_other(plain, pair, typed)
-    for key in given_keys(typed).intersection(LENGTHS) if plain["phases"] else ():
-        complain(
-            f"{key}={plain[key]} is no length: the phases have lengths of their own; "
-            f"'phases=[{{{key}:N}},...]' gives others, phases=[] makes one of them"
-        )
+    tell_useless(plain, typed)
     if (plain["steps"] is None) == (plain["epochs"] is None) and not plain["phases"]:
         raise UserError("give the length of the run as one of steps=N and epochs=N")
     model = plain["model"]
@@ -196,6 +197,19 @@ def resolve(composed: DictConfig, typed: Sequence[str]) -> dict:
     if model.get("layers") is not None:
         model["sizes"] = units_of(build_layers("model.layers", model["layers"]))
     return plain
+
+
+def tell_useless(plain: Mapping, typed: Sequence[str]) -> None:
+    """Tell a person which of the keys that are typed count for nothing in this run."""
+    keys, rules = given_keys(typed), [RULES.get(name) for name in rules_of(plain)]
+    for key in sorted(keys.intersection(LENGTHS)) if plain["phases"] else ():
+        complain(
+            f"{key}={plain[key]} is no length: the phases have lengths of their own; "
+            f"'phases=[{{{key}:N}},...]' gives others, phases=[] makes one of them"
+        )
+    if all(rule is not None and rule.feedback is no_feedback for rule in rules):
+        for key in sorted(key for key in keys if key.startswith("rule.feedback")):
+            complain(f"{key} counts for nothing: rule={plain['rule'].get('name')} has no B")
 
 
 def replace_the_other(plain: dict, pair: tuple[str, str], typed: Sequence[str]) -> None:

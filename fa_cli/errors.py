@@ -1,6 +1,7 @@
 """Errors that a person can cause, told in one line: what was wrong, what to type instead."""
 
 import difflib
+import re
 import sys
 from collections.abc import Iterable
 
@@ -59,7 +60,7 @@ def describe(error: BaseException | str) -> str:
         name = (error.name or "a library").split(".")[0]
         return f"{name} does not work here ({error}): install it again"
     if isinstance(error, OSError):
-        where = f"{error.filename}: " if error.filename else ""
-        what = error.strerror or error
-        return f"{where}{what}: type outputs=DIR, results=DIR or data_dir=DIR, one that works"
+        name = re.sub(r"\.([^/]*)\.\w+\.fa-run\.tmp$", r"\1", str(error.filename or ""))
+        where, what = f"{name}: " if name else "", error.strerror or error
+        return f"{where}{what}: type outputs=DIR, results=DIR, data_dir=DIR or file=FILE that works"
     return str(error)

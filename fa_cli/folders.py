@@ -30,8 +30,8 @@ def results_in(value: Any) -> Path:
     folder = folder_of("results", value)
     if not folder.is_dir():
         raise UserError(
-            f"results={value}: no such folder; type `fa-run +sweep=fig2` to make results, or "
-            "results=DIR"
+            f"results={value}: no such folder; type `{into('fa-run +sweep=fig2', folder)}` to make "
+            "results, or results=DIR"
         )
     return folder
 
@@ -43,9 +43,14 @@ def into(command: str, results: Path) -> str:
     return re.sub("fa-run [^;]+", lambda typed: typed[0] + where, command)
 
 
-def at_home(word: str) -> str:
-    """`outputs=~/results` with the home folder in place of `~`, which Hydra does not read."""
-    key, equals, value = word.partition("=")
-    if key in PATHS and value.startswith("~"):
-        return f"{key}{equals}{os.path.expanduser(value)}"
-    return word
+def as_path(word: str) -> str:
+    """`outputs=~/Müller, 2` as Hydra reads it: the home folder in place of `~`, and quoted.
+
+    Left as they are: what is in quotes, ${..}, and a list of folders that are not there, a sweep's.
+    """
+    key, _, value = word.partition("=")
+    if key not in PATHS or not value or value[0] in "'\"$[":
+        return word
+    path = os.path.expanduser(value)
+    several = "," in path and not os.path.exists(path) and key != "results"
+    return f"{key}={path}" if several else override(key, path)

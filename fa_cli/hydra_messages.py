@@ -4,7 +4,9 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Collection
+from pathlib import Path
 
+import hydra
 import yaml
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
@@ -105,6 +107,11 @@ def keys_of_command() -> list[str]:
     return [key for key in yaml.safe_load(file.read_text()) if key not in ("defaults", "hydra")]
 
 
+def no_such_value(text: str, key: str) -> str:
+    """`${key}` of a key that is not there."""
+    return f"${{{key}}} is of no key: {suggest(key, keys_of_command())}"
+
+
 def group_of_no_name(text: str) -> str:
     """model=null, model=5, model=[5]."""
     return (
@@ -125,10 +132,33 @@ PATTERNS: list[tuple[str, Callable[..., str]]] = [  # in a message; (message, *g
         r"Multiple values for ([\w/]+)",
         lambda text, key: f"{key} has a value already: type {key}=NAME without the +",
     ),
+    (r"Interpolation key '(.+?)' not found", no_such_value),
     (r"Config group override|is not iterable", group_of_no_name),
     (
         r"Missing mandatory value: (\w+)\.name",  # ~rule
-        lambda text, group: f"the run has no {group}: type {group}=NAME; {GROUPS}",
+        lambda text, group: (
+            f"the run has no {group}: type {group}=NAME, and give a YAML file of your own the line "
+            f"`name: NAME`; {GROUPS}"
+        ),
+    ),
+    (
+        r"Additional config directory '(.*)' not found",
+        lambda text, folder: f"--config-dir {folder}: there is no such folder",
+    ),
+    (
+        r"does not support sweep type : INTERVAL",
+        lambda text: (
+            "interval(low,high) is for hydra/sweeper=optuna: type range(start,end,step), or values "
+            "with commas"
+        ),
+    ),
+    (
+        r"In '(.+?)': ConfigTypeError",
+        lambda text, name: f"{name}.yaml holds no keys: expected lines such as `name: NAME`",
+    ),
+    (
+        r"Invalid range|range\(\) arg 3",
+        lambda text: "this range has no end: type range(start,end,step), with a step towards end",
     ),
     (
         r"Ambiguous value for argument '(.*)'",
@@ -143,8 +173,8 @@ def of_hydra(error: BaseException) -> bool:
     """Whether Hydra, OmegaConf or Optuna's database complains of what a person wrote."""
     told = ("Config group override", "Unknown plugin class")
     known = isinstance(error, HydraException | OmegaConfBaseException)
-    known = known or of_database(error) or isinstance(error, yaml.MarkedYAMLError)
-    return known or any(text in str(error) for text in told) or of_defaults(error)
+    known = known or of_database(error) or isinstance(error, yaml.YAMLError | UnicodeDecodeError)
+    return known or any(text in str(error) for text in told) or of_its_code(error)
 
 
 def of_database(error: BaseException) -> bool:
@@ -152,10 +182,10 @@ def of_database(error: BaseException) -> bool:
     return type(error).__module__.split(".")[0] in ("sqlalchemy", "optuna", "sqlite3")
 
 
-def of_defaults(error: BaseException) -> bool:
-    """Whether Hydra stumbled over what was given as a group's name, such as optimizer=[1]."""
+def of_its_code(error: BaseException) -> bool:
+    """Whether Hydra itself stumbled over what a person wrote, such as optimizer=[1]."""
     frames = traceback.extract_tb(error.__traceback__)
-    return isinstance(error, TypeError) and frames[-1].filename.endswith("defaults_list.py")
+    return bool(frames) and Path(hydra.__file__).parent in Path(frames[-1].filename).parents
 
 
 def in_one_line(error: BaseException) -> str:
@@ -166,6 +196,8 @@ def in_one_line(error: BaseException) -> str:
         return f"the study cannot be used ({first}): type another outputs=DIR or hydra.sweeper.KEY"
     if isinstance(error, yaml.MarkedYAMLError) and (mark := error.problem_mark):
         return f"{mark.name}, line {mark.line + 1}, is not YAML: {error.problem}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"one of your YAML files is not in UTF-8 ({error.reason}): save it so"
     if isinstance(error.__cause__, OmegaConfBaseException) and "merging override" in text:
         return of_a_value(error.__cause__)
     if isinstance(error, OverrideParseException):
@@ -187,6 +219,12 @@ def of_a_value(error: OmegaConfBaseException) -> str:
 
         return f"no key is called {key}: {suggest(key, [*known_keys(), *option_keys()])}"
     first = str(error).splitlines()[0]
+    if found := re.match(r"Interpolation key '(.+?)' not found", first):
+        return f"{key}: {no_such_value(first, found[1])}"
+    if re.match(r"Cannot convert '(List|Dict)Config' to", first):
+        return f"{key}: expected a single word or number"
+    if re.match(r"Invalid type assigned: \w+ is not a subclass", first):
+        return f"{key}: expected keys and values, such as {{steps:100}}"
     expected = r"(?:could not be converted to|is not a valid|is not an?) (\w+)"
     pattern = rf"Value '(.*?)'(?: of type '.*')? {expected}"
     if found := re.match(pattern, first):

@@ -19,7 +19,7 @@ LONGEST = 200  # characters of a name
 
 def override(key: str, value: Any) -> str:
     """`key=value` as a word that Hydra reads back as it is, whatever the value has in it."""
-    plain = re.fullmatch(r"[-+~./\w]+", str(value))
+    plain = re.fullmatch(r"[-+~./\w]+", str(value), re.ASCII)
     return f"{key}={value if plain else quoted(str(value))}"
 
 

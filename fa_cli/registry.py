@@ -90,10 +90,10 @@ def import_outside(registry: Registry, group: str) -> None:
         except UserError as error:
             raise UserError(f"{variable}={source}: {error}") from None
         except Exception as error:  # whatever is in a file from outside
+            absent = isinstance(error, OSError | ModuleNotFoundError)
             what = error if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-            raise UserError(
-                f"{variable}={source}: {what}; give a module name or the path of a .py file"
-            ) from None
+            hint = "give a module name or the path of a .py file" if absent else "mend it"
+            raise UserError(f"{variable}={source}: {what}; {hint}") from None
 
 
 def import_source(source: str) -> None:

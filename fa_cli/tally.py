@@ -167,10 +167,21 @@ def failed(error: BaseException | str) -> float:
     """Tell and count a run that failed; returns what a sweeper that minimises hears of it."""
     if os.environ.get(WHERE):
         traceback.print_exc()
+    told = in_sweep() + one_line(error)
     if str(os.getpid()) == os.environ.get(COMMAND):
-        complain(error)
-    add(FAILED, one_line(error))
+        complain(told)
+    add(FAILED, told)
     return float("inf")
+
+
+def in_sweep() -> str:
+    """Which run of a sweep this process has in hand, before what is told of it."""
+    path = os.environ.get(TALLY, "")
+    begun = [one for one in read(Path(path)) if one.outcome == BEGUN] if path else []
+    if len(begun) < 2 and int(os.environ.get(WANTED) or 1) < 2:
+        return ""
+    own = [one.told for one in begun if one.process == this_process()]
+    return f"{Path(own[-1]).name}: " if own else ""
 
 
 def outside(error: BaseException) -> str | None:

@@ -1,6 +1,7 @@
 """What a person sees of a run: a bar on a terminal, plain lines in a log, a table at the end."""
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -25,6 +26,8 @@ STOPPING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")  # Ctrl-C, `kil
 UNITS = {"d": 86400, "h": 3600, "min": 60, "s": 1}
 HEADLINE = ("validation_error", "test_error", "validation_mse", "test_mse", "nse", "loss")
 
+GONE = (errno.EPIPE, errno.EIO, errno.EBADF)  # of a pipe's reader, a terminal, a closed stream
+
 out = Console(highlight=False, soft_wrap=True, markup=False)
 on_terminal = sys.stdout is not None and sys.stdout.isatty()
 width = None if on_terminal or "COLUMNS" in os.environ else 130
@@ -39,13 +42,14 @@ def headline(measured: Iterable[str]) -> str | None:
 
 
 class Outliving:
-    """A text stream that goes on, silently, when its reader has gone or its disk is full.
+    """A text stream that goes on, silently, when its reader or its terminal has gone.
 
-    Training needs no reader.
+    Training needs no reader. Where a full disk or the like has cut what was written, `cut` says so.
     """
 
     def __init__(self, stream: TextIO):
         self.stream = stream
+        self.cut: OSError | None = None
 
     def __getattr__(self, name: str) -> Any:
         """As of the stream."""
@@ -56,19 +60,20 @@ class Outliving:
         try:
             self.stream.write(text)
             self.stream.flush()
-        except OSError:
-            self.go_on()
+        except OSError as error:
+            self.go_on(error)
         return len(text)
 
     def flush(self) -> None:
         """Flush, as long as somebody reads."""
         try:
             self.stream.flush()
-        except OSError:
-            self.go_on()
+        except OSError as error:
+            self.go_on(error)
 
-    def go_on(self) -> None:
+    def go_on(self, error: OSError) -> None:
         """From here on all that is written vanishes, what is in the buffer included."""
+        self.cut = None if error.errno in GONE else error
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.stream.fileno())
         os.close(nowhere)
@@ -201,7 +206,8 @@ def show_values(what: str, summary: "pd.DataFrame") -> None:
     """Mean and sd over seeds, a row for each metric, where any is of whole networks."""
     if summary.empty:
         return
-    table = Table(title=f"{what} over n = {summary['n'].max()} seeds", title_justify="left")
+    n = summary["n"].max()
+    table = Table(title=f"{what} over n = {n} seed{'' if n == 1 else 's'}", title_justify="left")
     table.add_column("metric")
     table.add_column("mean", justify="right")
     table.add_column("sd", justify="right")

@@ -188,7 +188,9 @@ def check_signals(net: Network, data: Data, phase: Phase) -> None:
         )
     for l, delta in sent.items():
         if l not in wanted:
-            raise UserError(f"rule={name} sends a signal to layer {l}: there is none")
+            raise UserError(
+                f"rule={name} sends a signal to layer {l}: expected layers 1 to {net.depth}"
+            )
         kind = getattr(delta, "dtype", type(delta).__name__)
         if getattr(kind, "kind", "") != "f":
             raise UserError(
@@ -198,6 +200,11 @@ def check_signals(net: Network, data: Data, phase: Phase) -> None:
             raise UserError(
                 f"rule={name} sends layer {l} a signal of shape {delta.shape}: "
                 f"expected {wanted[l]}, (seeds, examples, units)"
+            )
+        if not net.backend.xp.isfinite(delta).all():
+            raise UserError(
+                f"rule={name} sends layer {l} a signal that is not finite before it has learned: "
+                "mend it"
             )
 
 

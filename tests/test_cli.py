@@ -315,6 +315,21 @@ def test_a_length_beside_phases_is_told_to_be_none(tmp_path, length):
     assert metrics_of(tmp_path)["step"].max() == 2
 
 
+def test_feedback_of_a_rule_that_has_none_is_told(tmp_path):
+    """Its scale changes nothing; the run goes on."""
+    done = run_here(tmp_path, "rule=bp", "rule.feedback_scale=3", "steps=2", "seeds=1")
+    succeed(done)
+    assert "rule.feedback_scale counts for nothing: rule=bp has no B" in done.stderr
+
+
+def test_a_failure_names_its_run(tmp_path):
+    """In a sweep, of which the others are trained."""
+    done = run_here(tmp_path, "-m", "rule=bp,fa", "steps=100,many", "seeds=1")
+    lines = [line for line in done.stderr.splitlines() if "steps=many: expected" in line]
+    runs = [f"rule={rule},seeds=1,steps=many" for rule in ("bp", "fa")]
+    assert sorted(lines) == [f"fa-run: {run}: steps=many: expected a whole number" for run in runs]
+
+
 def test_a_schedule_counts_in_the_epochs_of_phases(tmp_path):
     """Their lengths alone are given in epochs: with a rate of 0 from the second on W stays."""
     words = ["experiment=debug", "epochs=null", "phases=[{epochs:1},{rule:bp,epochs:2}]"]

@@ -1,7 +1,10 @@
 """Nothing is written or deleted where it must not be."""
 
+import os
+import subprocess
+
 import pytest
-from helpers import run_command, run_here, succeed, told
+from helpers import FA_RUN, run_command, run_here, snapshot, succeed, told
 
 from fa_cli.errors import UserError
 from fa_cli.folders import folder_of
@@ -34,6 +37,52 @@ def test_home(tmp_path):
     assert f"{home}/images/mnist" in succeed(run_here(work, "data", **here))
     assert f"{home}/other/mnist" in succeed(run_here(work, "data", "data_dir=~/other", **here))
     assert not list(work.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name", ["ä ö", "Bob's", "Messung #3", "(neu)", "a,b", "{x}", "x=1", "日本"]
+)
+def test_any_name(tmp_path, name):
+    """As a shell hands it over: nobody has to know what Hydra would read in it."""
+    (tmp_path / name).mkdir()
+    succeed(run_here(tmp_path, f"outputs={name}", "steps=9", "seeds=1"))
+    (run,) = tmp_path.glob("*/*/*/done")
+    assert run.parents[2].name == name
+    assert "done" in succeed(run_here(tmp_path, "runs", f"results={name}"))
+    assert "done" in succeed(run_here(tmp_path, "runs", f"results={run.parent}"))
+
+
+def test_results_that_one_may_only_read(tmp_path):
+    """Figures and report of them go where `outputs` says."""
+    succeed(
+        run_here(tmp_path, "experiment=fig2", "rule=fa", "steps=30", "seeds=1", "outputs=theirs")
+    )
+    before = snapshot(tmp_path / "theirs")
+    succeed(run_here(tmp_path, "plot", "figure=fig2", "results=theirs", "outputs=mine"))
+    succeed(run_here(tmp_path, "report", "results=theirs", "outputs=mine"))
+    made = {path.name for path in (tmp_path / "mine").rglob("*.*")}
+    assert made == {"fig2.png", "report.csv", "report.md", "report.html"}
+    assert snapshot(tmp_path / "theirs") == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to root")
+def test_what_may_not_be_read(tmp_path):
+    """It is whole: nobody is to train it again."""
+    succeed(run_here(tmp_path, "steps=9", "seeds=1"))
+    (path,) = tmp_path.rglob("metrics.csv")
+    path.chmod(0)
+    told(run_here(tmp_path, "export"), "metrics.csv cannot be read: Permission denied")
+    path.parent.chmod(0)
+    done = run_here(tmp_path, "runs")
+    path.parent.chmod(0o755)
+    assert "is left out, it cannot be read: Permission denied" in done.stderr
+
+
+def test_a_folder_that_has_been_deleted(tmp_path):
+    """Of the shell: every command says what is wrong."""
+    gone = f"mkdir gone; cd gone; rmdir ../gone; {FA_RUN} runs results={tmp_path}"
+    done = subprocess.run(["bash", "-c", gone], cwd=tmp_path, capture_output=True, text=True)
+    told(done, "has been deleted: cd into another one")
 
 
 @pytest.mark.quick

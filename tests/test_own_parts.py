@@ -24,13 +24,21 @@ RULES = {  # what a rule returns, and what is told
 IMAGES = {  # what a dataset of images returns
     "floats": ("Files(x / 255, y, x, y)", "the train images are float64 of shape (9, 64)"),
     "pictures": ("Files(x.reshape(9, 8, 8), y, x, y)", "of shape (9, 8, 8): expected bytes"),
-    "a label too few": ("Files(x, y, x, y[:-1])", "the test labels are int64 of shape (8,)"),
+    "a label too few": ("Files(x, y, x, y[:-1])", "the test labels are of shape (8,): expected"),
+    "a label below 0": ("Files(x, y - 1, x, y)", "the train labels have -1: expected"),
+    "no label": ("Files(x, y, x[:0], y[:0])", "there are no test images"),
+    "lists": ("Files(x, y.tolist(), x, y)", "train_labels is a list: expected an array"),
+    "smaller ones": (
+        "Files(x, y, x[:, :9], y)",
+        "the test images have 9 numbers each: expected 64",
+    ),
     "half classes": ("Files(x, y + 0.5, x, y)", "the train labels are float64"),
     "a tuple": ("(x, y, x, y)", "these images are a tuple: expected Files("),
 }
 DRAWN = {  # what an endless one draws
     "flat targets": ("x, x.sum(axis=1)", "draws targets of shape (3,) for 3 examples"),
     "inputs alone": ("x", "draws no pair"),
+    "too few": ("x[:3], x[:3, :1]", "draws inputs of shape (3, 4) for 100 examples"),
     "no numbers": ("x, x[:, :1] * float('nan')", "expected finite numbers of shape (3, 1)"),
 }
 
@@ -144,6 +152,64 @@ def test_a_file_that_is_not_there(tmp_path):
     words = ["--config-dir", "mine", "dataset=own", "model.sizes=[64,5,3]", "steps=9"]
     line = "own.py, line 11, fails (FileNotFoundError"
     told(run_command(tmp_path, *words, FA_DATASETS="own.py"), line)
+
+
+@pytest.mark.parametrize(
+    ("decorator", "line"),
+    [
+        ("rule", "@rule stands without a name"),
+        ("rule('own', feedback='layer_by_layer')", "feedback='layer_by_layer' is no function"),
+        ("rule('own', adapt=5)", "adapt=5 is no function"),
+    ],
+)
+def test_a_rule_that_says_nonsense_of_itself(tmp_path, decorator, line):
+    """When it is made known, not in the middle of training."""
+    own(tmp_path, "rule", RULE.replace('rule("own", feedback=layer_by_layer)', decorator))
+    told(run_command(tmp_path, "--config-dir", "mine", "rule=own", FA_RULES="own.py"), line)
+
+
+@pytest.mark.parametrize("look", ["colour='nocolour'", "line='~~'"])
+def test_a_look_that_matplotlib_does_not_know(tmp_path, look):
+    """Training needs none; a figure says whose it is."""
+    code = RULE.replace("{}", "{net.depth: signals.error}")
+    own(tmp_path, "rule", code.replace("feedback=layer_by_layer", look))
+    mine = {"FA_RULES": "own.py"}
+    words = ["--config-dir", "mine", "-m", "rule=own,bp", "steps=9,10", "seeds=1"]
+    succeed(run_command(tmp_path, *words, **mine))
+    plot = ["plot", "figure=sweep", "x=steps", "y=nse", "hue=rule"]
+    told(run_command(tmp_path, *plot, **mine), f"rule 'own': {look} is no")
+
+
+def test_yaml_that_says_nothing_or_too_little(tmp_path):
+    """No name, a list, another encoding, none of the first lines that an experiment begins with."""
+    (tmp_path / "mine" / "rule").mkdir(parents=True)
+    (tmp_path / "mine" / "experiment").mkdir()
+    for name, content in {"empty": b"", "liste": b"- 1\n", "latin": b"name: fa # \xe4\n"}.items():
+        (tmp_path / "mine" / "rule" / f"{name}.yaml").write_bytes(content)
+    (tmp_path / "mine" / "experiment" / "mine.yaml").write_text("steps: 5\n")
+    lines = {
+        "rule=empty": "the line `name: NAME`",
+        "rule=liste": "rule/liste.yaml holds no keys",
+        "rule=latin": "not in UTF-8",
+        "experiment=mine": "lacks its first line, `# @package _global_`",
+    }
+    for word, line in lines.items():
+        told(run_here(tmp_path, "--config-dir", "mine", word), line)
+
+
+@pytest.mark.parametrize(
+    ("hydra", "line"),
+    [
+        ("{sweeper: {params: {rule: 'bp,fa'}}}", "write `mode: MULTIRUN`"),
+        ("{mode: MULTIRUN, sweeper: {params: {rule: [bp, fa]}}}", "rule: bp,fa"),
+    ],
+)
+def test_a_sweep_that_would_be_a_single_run(tmp_path, hydra, line):
+    """Hydra passes over its values in silence."""
+    (tmp_path / "mine" / "sweep").mkdir(parents=True)
+    file = tmp_path / "mine" / "sweep" / "mine.yaml"
+    file.write_text(f"# @package _global_\nhydra: {hydra}\n")
+    told(run_here(tmp_path, "--config-dir", "mine", "+sweep=mine", "steps=9", "seeds=1"), line)
 
 
 def test_a_dataclass_in_a_file(tmp_path):

@@ -20,7 +20,8 @@ from fa_cli import terminal
 from fa_cli.claims.criteria import CRITERIA, Judgement, Runs, load_criteria
 from fa_cli.claims.page import page
 from fa_cli.errors import UserError, suggest
-from fa_cli.folders import into, results_in
+from fa_cli.folders import folder_of, into, results_in
+from fa_cli.options import listed
 from fa_cli.results.files import write_text
 from fa_cli.results.reading import finished, load_run
 
@@ -53,18 +54,19 @@ def write_report(cfg: DictConfig) -> None:
     """
     load_criteria()
     results, claims = results_in(cfg.results), read_claims()
-    if cfg.claim is not None:
-        for claim in find_claims(cfg.claim, claims):
+    if wanted := listed(cfg.claim):
+        for claim in [claim for name in wanted for claim in find_claims(name, claims)]:
             tell_claim(judge_claim(claim, results))
         return
+    place = results if cfg.outputs is None else folder_of("outputs", cfg.outputs)
     verdicts = [judge_claim(claim, results) for claim in claims]
     table = pd.DataFrame(map(as_row, verdicts), columns=COLUMNS)
-    write_text(results / "report.csv", table.to_csv(index=False))
-    write_text(results / "report.md", markdown(verdicts, table))
+    write_text(place / "report.csv", table.to_csv(index=False))
+    write_text(place / "report.md", markdown(verdicts, table))
     rows = table.to_dict("records")
-    write_text(results / "report.html", page(verdicts, rows, TITLE, tally(verdicts), results))
+    write_text(place / "report.html", page(verdicts, rows, TITLE, tally(verdicts), place))
     terminal.tables.print(on_terminal(table))
-    files = [f"{results / 'report'}.{suffix}" for suffix in ("html", "md", "csv")]
+    files = [f"{place / 'report'}.{suffix}" for suffix in ("html", "md", "csv")]
     terminal.out.print(f"{counts(verdicts)}\n{'  '.join(files)}")
 
 
@@ -75,10 +77,12 @@ def read_claims() -> list[dict]:
 
 def find_claims(name: str, claims: Sequence[dict]) -> list[dict]:
     """The claim of this id, or all of a figure, F2; raises UserError where there is none."""
-    found = [claim for claim in claims if name in (claim["id"], claim["id"].split(".")[0])]
+    wanted = name.lower()
+    ids = [(claim, claim["id"].lower()) for claim in claims]
+    found = [claim for claim, id_ in ids if wanted in (id_, id_.split(".")[0])]
     if not found:
         known = {claim["id"] for claim in claims}
-        raise UserError(f"no claim is called {name!r}: {suggest(str(name), known)}")
+        raise UserError(f"no claim is called {name!r}: {suggest(name, known)}")
     return found
 
 

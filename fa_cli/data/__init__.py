@@ -7,7 +7,7 @@ There are three: `Endless` synthetic examples, `Fixed` ones that are all shown a
 import hashlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -140,9 +140,13 @@ class Endless:
 
 def check_drawn(setting: Setting, draw: Callable) -> None:
     """Raise UserError where examples are drawn in other shapes than a network takes."""
-    count = 3
+    for count in (3, setting.batch_size, setting.examples):
+        check_pair(draw(generator(setting.seeds[0], "check"), 0, count), setting, count)
+
+
+def check_pair(drawn: Any, setting: Setting, count: int) -> None:
+    """Raise UserError unless these are inputs and targets of so many examples."""
     expected = {"inputs": (count, setting.inputs), "targets": (count, setting.values)}
-    drawn = draw(generator(setting.seeds[0], "check"), 0, count)
     if not isinstance(drawn, tuple) or len(drawn) != len(expected):
         raise UserError("this dataset draws no pair: expected draw to return (inputs, targets)")
     for (name, shape), array in zip(expected.items(), drawn, strict=True):
@@ -333,18 +337,36 @@ def check_files(files: Files, what: str, expected: str, fits: Callable[[np.dtype
             "Files(train, train_labels, test, test_labels)"
         )
     sets = {"train": (files.train, files.train_labels), "test": (files.test, files.test_labels)}
+    for name, array in files._asdict().items():
+        if not isinstance(array, np.ndarray):
+            raise UserError(f"{name} is a {type(array).__name__}: expected an array, np.array(...)")
     for name, (examples, labels) in sets.items():
         if examples.ndim != 2 or not fits(examples.dtype):
             raise UserError(
                 f"the {name} {what} are {examples.dtype} of shape {examples.shape}: "
                 f"expected {expected}"
             )
-        whole = labels.dtype.kind in "iu" and labels.shape == examples.shape[:1]
-        if not whole or not len(labels) or labels.min() < 0:
+        if examples.shape[1] != files.train.shape[1]:
             raise UserError(
-                f"the {name} labels are {labels.dtype} of shape {labels.shape}: expected a whole "
-                f"number from 0 on for each of {len(examples)} {what}, of which there are some"
+                f"the test {what} have {examples.shape[1]} numbers each: expected "
+                f"{files.train.shape[1]}, as the train {what}"
             )
+        if wrong := wrong_in(labels, len(examples)):
+            raise UserError(
+                f"the {name} labels {wrong}: expected a whole number from 0 on for each of "
+                f"{len(examples)} {what}"
+            )
+        if not len(examples):
+            raise UserError(f"there are no {name} {what}: expected one at least")
+
+
+def wrong_in(labels: np.ndarray, count: int) -> str:
+    """What is wrong in the labels of so many examples; nothing where all is well."""
+    if labels.dtype.kind not in "iu":
+        return f"are {labels.dtype}"
+    if labels.shape != (count,):
+        return f"are of shape {labels.shape}"
+    return f"have {labels.min()}" if count and labels.min() < 0 else ""
 
 
 def codes_of(setting: Setting, files: Files, targets: Sequence[float]) -> Array:

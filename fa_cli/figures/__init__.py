@@ -23,7 +23,7 @@ from PIL import Image
 from fa_cli import terminal
 from fa_cli.errors import UserError, one_line, suggest
 from fa_cli.figures.found import Incomplete, Missing, by_rule, find_runs
-from fa_cli.folders import into, results_in
+from fa_cli.folders import folder_of, into, results_in
 from fa_cli.options import listed
 from fa_cli.registry import Registry, import_all
 from fa_cli.results.files import write_bytes
@@ -55,7 +55,8 @@ def figure(name: str, command: str | None = None) -> Callable:
 
     def register(function: Callable[..., Figure]) -> Callable[..., Figure]:
         @wraps(function)
-        def drawn(results: Path, **options: Any) -> Figure:
+        def drawn(results: str | Path, **options: Any) -> Figure:
+            results = Path(results)
             if not RULES:  # called from a notebook
                 load_rules()
             try:
@@ -82,9 +83,10 @@ def plot(cfg: DictConfig) -> None:
     import_all(sys.modules[__name__])
     load_rules()
     names, results = check(cfg), results_in(cfg.results)
+    place = results if cfg.outputs is None else folder_of("outputs", cfg.outputs)
     for name in names or without_options():
         try:
-            said = str(draw(name, results, cfg))
+            said = str(draw(name, results, place, cfg))
         except UserError as error:
             if names:
                 raise
@@ -102,18 +104,23 @@ def check(cfg: DictConfig) -> list[str]:
     if cfg.format not in DATES:
         raise UserError(f"format={cfg.format}: {suggest(str(cfg.format), DATES)}")
     names = listed(cfg.figure)
+    if (cfg.x is not None or cfg.hue is not None) and "sweep" not in names:
+        raise UserError("x, y and hue are of one figure: type figure=sweep x=KEY y=METRIC hue=KEY")
     for name in names:
         if name not in FIGURES:
             raise UserError(f"no figure is called {name!r}: {suggest(str(name), FIGURES)}")
     return names
 
 
-def draw(name: str, results: Path, cfg: DictConfig) -> Path:
-    """Draw a figure and write it; returns the file. Raises UserError where it cannot be drawn."""
+def draw(name: str, results: Path, place: Path, cfg: DictConfig) -> Path:
+    """Draw a figure and write it below a place; returns the file.
+
+    Raises UserError where it cannot be drawn.
+    """
     known = {"rule": cfg.rule.name, "depth": cfg.depth, "x": cfg.x, "y": cfg.y, "hue": cfg.hue}
     wanted = list(inspect.signature(FIGURES[name]).parameters)[1:]
     options = {key: known[key] for key in wanted}
-    path = results / "figures" / f"{file_name(name, options)}.{cfg.format}"
+    path = place / "figures" / f"{file_name(name, options)}.{cfg.format}"
     with matplotlib.rc_context(STYLE):
         save(FIGURES[name](results, **options), path)
     return path

@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import is_color_like, to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.lines import lineStyles
 
+from fa_cli.errors import UserError, suggest
 from fa_cli.figures.found import Missing, by_rule, curves, find_runs
 from fa_cli.results.reading import Run
 from fa_cli.rules import RULES, Rule
@@ -45,7 +47,15 @@ def looks(rules: Iterable[str]) -> dict[str, Look]:
 
 
 def declared(rule: Rule | None, spare: Look | None) -> Look:
-    """What a rule says of its look, and `spare` where it says nothing."""
+    """What a rule says of its look, and `spare` where it says nothing.
+
+    Raises UserError for what matplotlib does not know.
+    """
+    if rule and not (rule.colour is None or is_color_like(rule.colour)):
+        raise UserError(f"rule {rule.name!r}: colour={rule.colour!r} is no colour of matplotlib")
+    if rule and isinstance(rule.line, str) and rule.line not in lineStyles:
+        known = suggest(rule.line, lineStyles)
+        raise UserError(f"rule {rule.name!r}: line={rule.line!r} is no style of a line: {known}")
     if spare is None:
         assert rule is not None and rule.colour is not None  # else it would have a spare one
         return Look(rule.label, rule.colour, rule.line)

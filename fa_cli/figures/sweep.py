@@ -41,8 +41,13 @@ def draw(results: Path, x: Any, y: str, hue: str | None) -> Figure:
     if x is None:
         raise Missing("type x=KEY y=METRIC, such as x=rule.feedback_scale y=test_error hue=rule")
     found, keys = collect(results), listed(x)
-    check(found, keys, y, hue)
     done = found.table[found.table["status"] == "done"]
+    if (count := done.groupby(["experiment", "run"]).ngroups) < 2:
+        raise UserError(
+            f"{results} has {count or 'no'} finished run{'' if count else 's'}: a sweep has two at "
+            "least; `fa-run runs` lists those that are there"
+        )
+    check(found, keys, y, hue)
     table = done.dropna(subset=[*keys, y, *([hue] if hue else [])])
     if table.empty:
         raise UserError(f"x={x} y={y}: no run has a value of each: choose another y")
@@ -52,8 +57,8 @@ def draw(results: Path, x: Any, y: str, hue: str | None) -> Figure:
     if left_out:
         lacking = " or ".join([*keys, y, *([hue] if hue else [])])
         terminal.out.print(
-            f"{left_out} runs, unfinished or without {lacking}, are not drawn; `fa-run runs` lists "
-            "them"
+            f"not drawn: {left_out}, unfinished, damaged or without {lacking}; `fa-run runs` lists "
+            "all"
         )
     groups = grouped(table, hue)
     if len(keys) == 2:

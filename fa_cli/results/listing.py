@@ -10,7 +10,7 @@ from rich.table import Table
 
 from fa_cli import terminal
 from fa_cli.errors import UserError, suggest
-from fa_cli.folders import results_in
+from fa_cli.folders import into, results_in
 from fa_cli.options import true_or_false
 from fa_cli.results.reading import order
 from fa_cli.results.runs import Runs, collect
@@ -25,10 +25,11 @@ def list_runs(cfg: DictConfig) -> None:
 
     Raises UserError where there are none, and for an unknown column in `sort`.
     """
-    found = collect(results_in(cfg.results))
+    results = results_in(cfg.results)
+    found = collect(results)
     if found.table.empty:
-        told = "type `fa-run +sweep=fig2` to make some, or results=DIR"
-        raise UserError(f"no runs in {cfg.results}: {told}")
+        typed = into("fa-run +sweep=fig2", results)
+        raise UserError(f"no runs in {results}: type `{typed}` to make some, or results=DIR")
     if true_or_false("csv", cfg.csv):
         print(found.table.to_csv(index=False), end="")
         return
@@ -89,7 +90,8 @@ def table_of(
     for heading in ("status", *named, "n", *metrics, "age"):
         table.add_column(heading)
     for run in listed.to_dict("records"):
-        shown = [value(run[name]) for name in (*keys, "n", *metrics)]
+        shown = [value(run[name]) for name in keys] + [str(run["n"] or "")]
+        shown += [value(run[name]) for name in metrics]
         table.add_row(state(run), *shown, in_words(run["age"]))
     return table
 

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from fa_cli.errors import UserError
+from fa_cli.errors import UserError, complain
+from fa_cli.folders import into
 from fa_cli.results.formats import DAMAGE, INDEX, read_npz, summarise
 from fa_cli.results.identity import Identity, fingerprint, flat
 
@@ -54,20 +55,29 @@ def load_below(folder: Path) -> Results:
     """All finished runs in a folder or below it; raises UserError where there are none."""
     found = [run for run in folders(folder) if (run / "done").exists()]
     if not found:
-        raise UserError(f"no finished run in {folder}: type `fa-run +sweep=fig2` to make some")
+        typed = into("fa-run +sweep=fig2", folder)
+        raise UserError(f"no finished run in {folder}: type `{typed}` to make some")
     return together(load_run(run) for run in found)
 
 
 def folders(results: Path) -> list[Path]:
-    """The folders of the runs below one; hidden ones, such as Hydra's, are none."""
+    """The folders of the runs below one; hidden ones, such as Hydra's, are none.
+
+    One that cannot be opened is told.
+    """
     found, seen = [], set()
-    for here, below, names in os.walk(results, followlinks=True):
+    for here, below, names in os.walk(results, followlinks=True, onerror=unreadable):
         place = os.path.realpath(here)
         below[:] = [] if place in seen else [name for name in below if not name.startswith(".")]
         if place not in seen and {*names} & {*MARKS}:
             found.append(Path(here))
         seen.add(place)
     return sorted(found)
+
+
+def unreadable(error: OSError) -> None:
+    """Tell that a folder, and all that is in it, is left out."""
+    complain(f"{error.filename} is left out, it cannot be read: {error.strerror}")
 
 
 def together(runs: Iterable[Run]) -> Results:
@@ -151,7 +161,9 @@ def check_own(folder: Path) -> None:
 
 
 def damaged(folder: Path, error: BaseException) -> UserError:
-    """What is told of a run that cannot be read."""
+    """What is told of a run that cannot be read: that it may not be, or that it is damaged."""
+    if isinstance(error, PermissionError):
+        return UserError(f"{error.filename} cannot be read: {error.strerror}")
     told = " ".join(str(error).split())
     return UserError(f"{folder} is damaged ({told}): run it again with resume=false")
 

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from fa_cli.errors import UserError
 from fa_cli.layers import Layer
 from fa_cli.options import Option, options_of
 from fa_cli.registry import Registry, import_all, import_outside
@@ -96,8 +97,14 @@ def rule(
 ) -> Callable:
     """Decorator that registers a learning rule under `name`, with all that is known of it.
 
-    A rule with noise takes `noise`, xi_l by layer, as its third argument.
+    A rule with noise takes `noise`, xi_l by layer, as its third argument. Raises UserError for what
+    must be a function and is none.
     """
+    if callable(name):
+        raise UserError("@rule stands without a name: type @rule('NAME')")
+    for key, value in {"feedback": feedback, "noise": noise, "adapt": adapt}.items():
+        if value is not None and not callable(value):
+            raise UserError(f"rule {name!r}: {key}={value!r} is no function")
 
     def register(deltas: Callable) -> Callable:
         options = options_of(deltas, given=3 if noise else 2)
