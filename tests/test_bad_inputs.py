@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from test_configs import PARTS, checked, composed, files_of
 
+import fa_cli
 from fa_cli import config
 from fa_cli.data import fetch
 from fa_cli.errors import UserError
@@ -407,4 +408,16 @@ def test_bad_results(damaged, tmp_path, damage):
     (row,) = (tmp_path / "outputs").glob("report.csv")
     assert "rule=fa" in row.read_text() and "is damaged" in row.read_text()
     assert collect(tmp_path / "outputs").table["status"].tolist() == ["damaged"]
+    told(run_here(tmp_path, "export"), "rule=fa", "is damaged")
     assert snapshot(damaged) == before and not (tmp_path / "pwned").exists()
+
+
+def test_the_others_of_a_damaged_run(damaged, tmp_path):
+    """They are exported and loaded; which is left out is told."""
+    succeed(run_here(tmp_path, "steps=9", "seeds=1"))
+    (damaged / "metrics.csv").write_bytes(b"")
+    done = run_here(tmp_path, "export")
+    assert "1 runs" in succeed(done)
+    assert "left out: " in done.stderr and "rule=fa is damaged" in done.stderr
+    (damaged / "metrics.csv").unlink()
+    assert len(fa_cli.load(tmp_path / "outputs").runs) == 1

@@ -715,7 +715,7 @@ def test_mistakes(made, capsys, words, parts):
 def config(results, *words: str):
     """conf/plot.yaml, and what is typed."""
     values = {"figure": None, "format": "png", "results": str(results), "rule": {"name": "fa"}}
-    values |= {"depth": 2, "x": None, "y": "test_error", "hue": None}
+    values |= {"outputs": None, "depth": 2, "x": None, "y": "test_error", "hue": None}
     return OmegaConf.merge(values, OmegaConf.from_dotlist([*words]))
 
 

@@ -165,7 +165,7 @@ def test_the_reference_results_are_judged_as_before(tmp_path, monkeypatch):
         if folder.is_dir():
             (again / folder.name).symlink_to(folder)
     monkeypatch.chdir(tmp_path)
-    write_report(SimpleNamespace(results="outputs/paper", claim=None))
+    write_report(SimpleNamespace(results="outputs/paper", outputs=None, claim=None))
     before, now = (read_report(folder / "report.csv") for folder in (PAPER, again))
     texts = before.columns.drop([*NUMBERS, *WITH_NUMBERS])
     pd.testing.assert_frame_equal(now[texts], before[texts])

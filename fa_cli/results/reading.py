@@ -52,12 +52,25 @@ class Results(NamedTuple):
 
 
 def load_below(folder: Path) -> Results:
-    """All finished runs in a folder or below it; raises UserError where there are none."""
+    """All finished runs in a folder or below it; one that cannot be read is told and left out.
+
+    Raises UserError where there are none.
+    """
     found = [run for run in folders(folder) if (run / "done").exists()]
     if not found:
         typed = into("fa-run +sweep=fig2", folder)
         raise UserError(f"no finished run in {folder}: type `{typed}` to make some")
-    return together(load_run(run) for run in found)
+    runs = []
+    for run in found:
+        try:
+            runs.append(load_run(run))
+        except UserError as error:
+            if len(found) == 1:
+                raise
+            complain(f"left out: {error}")
+    if not runs:
+        raise UserError(f"no run in {folder} can be read: run them again with resume=false")
+    return together(runs)
 
 
 def folders(results: Path) -> list[Path]:
