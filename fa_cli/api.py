@@ -21,6 +21,7 @@ def run_words(words: Sequence[str]) -> Results:
             raise UserError(
                 f"{' '.join(words)}: is a sweep: type it as a command, or call run for each run"
             )
+        config.check_sweep(composed.hydra, words)
         folder = Path(composed.hydra.run.dir)
         own = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
         outcome = experiment.run(own, folder, composed.hydra.overrides.task)

@@ -73,6 +73,8 @@ WORDS = {  # the key whose values a subcommand takes as bare words
     "plot": "figure",
     "report": "claim",
 }
+PRINTING = ("", "runs", "keys", "metrics")  # commands all of whose work may be what they print
+NOTHING = "there is nothing to run: a range(start,end,step), glob or choice of these has no value"
 SUBCOMMANDS = {name: subcommand(name, *work) for name, work in WORK.items()}
 
 
@@ -84,13 +86,13 @@ def train_here(cfg: DictConfig) -> float:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from fa_cli import clusters, experiment
+    from fa_cli import clusters, config, experiment
 
     state = HydraConfig.get()
     typed = list(state.overrides.task)
     folder = Path(state.runtime.output_dir)
     tally.add(tally.BEGUN, str(folder), clusters.own_log())
-    check_sweep(state)
+    config.check_sweep(state, sys.argv)
     fail_fast = true_or_false("fail_fast", cfg.get("fail_fast", False))
     if tally.has(tally.STOPPING) or (fail_fast and tally.has(tally.FAILED)):
         tally.add(tally.LEFT_OUT)
@@ -107,25 +109,6 @@ def train_here(cfg: DictConfig) -> float:
     if state.mode == RunMode.RUN:
         terminal.show_next(typed)
     return minimised(outcome.summary, cfg.seeds)
-
-
-def check_sweep(state: DictConfig) -> None:
-    """Raise UserError for what a sweep's YAML file says and Hydra would pass over in silence."""
-    from hydra.types import RunMode
-
-    params = state.sweeper.get("params") or {}
-    if params and state.mode == RunMode.RUN and "hydra.mode=RUN" not in sys.argv:
-        raise UserError(
-            "hydra.sweeper.params is there, but this is a single run: write `mode: MULTIRUN` below "
-            "`hydra:` in your YAML file, or add -m"
-        )
-    for key, value in params.items():
-        if OmegaConf.is_list(value) and state.sweeper["_target_"].endswith(".BasicSweeper"):
-            values = ",".join(map(str, value))
-            raise UserError(
-                f"hydra.sweeper.params.{key} is a list: write its values as they are typed, "
-                f"{key}: {values}"
-            )
 
 
 def minimised(summary: "pd.DataFrame", seeds: int | Sequence[int]) -> float:
@@ -166,7 +149,7 @@ def main() -> None:
     left = tally.LEFT if tally.ELSEWHERE in outcomes else 0
     if cut := getattr(sys.stdout, "cut", None):
         errors.complain(f"the end of what was printed is lost ({cut.strerror}): print it again")
-    lost = cut and not outcomes  # of runs all is in files
+    lost = cut and not outcomes and hydra_messages.command in PRINTING
     sys.exit(1 if tally.FAILED in outcomes or lost else left)
 
 
@@ -234,8 +217,10 @@ def command(words: list[str]) -> None:
         raise UserError(
             "the folder that you are in has been deleted: cd into another one"
         ) from None
-    app, words = app_of(in_order([as_path(word) for word in words]))
-    hydra_messages.command, several = "" if app is train else app.__name__, False
+    sweeps = not (words and words[0] in SUBCOMMANDS)
+    app, words = app_of(in_order([as_path(word, sweeps) for word in words]))
+    hydra_messages.command = "" if app is train else app.__name__
+    several = False
     if app is train:
         from fa_cli import config
 
@@ -246,7 +231,10 @@ def command(words: list[str]) -> None:
         config.register()
         switches = {"-m", "--multirun", "hydra.mode=MULTIRUN"}
         several = bool({*words} & switches) or any("sweep=" in word for word in words)
-        tally.expect(config.sweep_size(words) if several else None)
+        size = config.sweep_size(words) if several else 1
+        if size == 0:
+            raise UserError(NOTHING)
+        tally.expect(size)
         if not several and clusters.launcher(words) and not asks_only(words):
             raise UserError("a launcher is for several runs: add -m, or leave hydra/launcher away")
     parser = get_args_parser()
@@ -261,10 +249,7 @@ def command(words: list[str]) -> None:
         app()
     counted = not asks_only(words) and not clusters.elsewhere(words)
     if several and counted and not tally.has(tally.BEGUN):
-        raise UserError(
-            "there is nothing to run: a range(start,end,step), glob or choice of these words has "
-            "no value"
-        )
+        raise UserError(NOTHING)
 
 
 def app_of(words: list[str]) -> tuple[Callable, list[str]]:
@@ -331,6 +316,10 @@ def named(words: Sequence[str], key: str) -> list[str]:
     """`data mnist` for Hydra: bare words become the list that is the value of a key."""
     bare = [word for word in words if re.fullmatch(r"\w[\w.-]*", word)]
     rest = [word for word in words if word not in bare]
+    if bare and any(word.startswith(f"{key}=") for word in rest):
+        raise UserError(
+            f"{bare[0]} and {key}=...: type all of them as words, or all in {key}=[...]"
+        )
     return rest + ([f"{key}=[{','.join(bare)}]"] if bare else [])
 
 

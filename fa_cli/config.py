@@ -18,7 +18,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fa_cli import hydra_messages, naming, options
+from fa_cli import hydra_messages, naming, options, tally
 from fa_cli.backend import BACKENDS
 from fa_cli.data import DATASETS, load_datasets
 from fa_cli.data.fetch import data_folder
@@ -129,6 +129,28 @@ def sweep_size(words: Sequence[str]) -> int | None:
     return prod(sizes)
 
 
+def check_sweep(state: DictConfig, words: Sequence[str]) -> None:
+    """Raise UserError for what a sweep's YAML file says and Hydra would pass over in silence.
+
+    `state`: Hydra's own part of what was composed, for these words of the command line.
+    """
+    params, several = state.sweeper.get("params") or {}, str(state.mode).endswith("MULTIRUN")
+    single = any(word.lstrip("+") == "hydra.mode=RUN" for word in words)
+    if params and not several and not single:
+        raise UserError(
+            "hydra.sweeper.params is there, but this is a single run: write `mode: MULTIRUN` below "
+            "`hydra:` in your YAML file, or add -m"
+        )
+    for key, value in params.items():
+        if OmegaConf.is_list(value) and state.sweeper["_target_"].endswith(".BasicSweeper"):
+            values = ",".join(map(str, value))
+            tally.add(tally.STOPPING)  # all runs are wrong
+            raise UserError(
+                f"hydra.sweeper.params.{key} is a list: write {key}: {values} for several values, "
+                f"{key}: '[{values}]' for one"
+            )
+
+
 def per_rule(table: Mapping, *, _root_: DictConfig) -> Any:
     """`${per_rule:{bp: 0.1, fa: 0.2, other: 0.1}}` in YAML: the value for the run's rule."""
     value = table.get(_root_.rule.name, table.get("other"))
@@ -188,7 +210,6 @@ def resolve(composed: DictConfig, typed: Sequence[str]) -> dict:
             )
     for pair in EITHER:
         replace_the_other(plain, pair, typed)
-    tell_useless(plain, typed)
     if (plain["steps"] is None) == (plain["epochs"] is None) and not plain["phases"]:
         raise UserError("give the length of the run as one of steps=N and epochs=N")
     model = plain["model"]
@@ -200,16 +221,17 @@ def resolve(composed: DictConfig, typed: Sequence[str]) -> dict:
 
 
 def tell_useless(plain: Mapping, typed: Sequence[str]) -> None:
-    """Tell a person which of the keys that are typed count for nothing in this run."""
-    keys, rules = given_keys(typed), [RULES.get(name) for name in rules_of(plain)]
+    """Tell a person which of the keys that are typed count for nothing in a run that is checked."""
+    keys, rules = given_keys(typed), [RULES[name] for name in rules_of(plain)]
     for key in sorted(keys.intersection(LENGTHS)) if plain["phases"] else ():
         complain(
             f"{key}={plain[key]} is no length: the phases have lengths of their own; "
             f"'phases=[{{{key}:N}},...]' gives others, phases=[] makes one of them"
         )
-    if all(rule is not None and rule.feedback is no_feedback for rule in rules):
-        for key in sorted(key for key in keys if key.startswith("rule.feedback")):
-            complain(f"{key} counts for nothing: rule={plain['rule'].get('name')} has no B")
+    if all(rule.feedback is no_feedback for rule in rules):
+        of_b = {f"rule.{one.name}" for one in fields(RuleConfig) if one.name.startswith("feedback")}
+        for key in sorted(keys & of_b):
+            complain(f"{key} counts for nothing: rule={plain['rule']['name']} has no B")
 
 
 def replace_the_other(plain: dict, pair: tuple[str, str], typed: Sequence[str]) -> None:

@@ -6,6 +6,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from omegaconf import DictConfig
+
 from fa_cli import terminal
 from fa_cli.errors import UserError
 from fa_cli.naming import override
@@ -36,6 +38,12 @@ def results_in(value: Any) -> Path:
     return folder
 
 
+def place_of(cfg: DictConfig) -> Path:
+    """The folder that what is made of results goes into: `outputs`, else that of the results."""
+    key = "results" if cfg.outputs is None else "outputs"
+    return folder_of(key, cfg[key])
+
+
 def into(command: str, results: Path) -> str:
     """`command`, or several with `;` between, as it is typed to leave its results in a folder."""
     place = terminal.shown(results.absolute())
@@ -43,14 +51,14 @@ def into(command: str, results: Path) -> str:
     return re.sub("fa-run [^;]+", lambda typed: typed[0] + where, command)
 
 
-def as_path(word: str) -> str:
+def as_path(word: str, sweeps: bool = False) -> str:
     """`outputs=~/Müller, 2` as Hydra reads it: the home folder in place of `~`, and quoted.
 
-    Left as they are: what is in quotes, ${..}, and a list of folders that are not there, a sweep's.
+    Left as they are: what is in quotes, ${..}, and in a command that sweeps several folders.
     """
     key, _, value = word.partition("=")
     if key not in PATHS or not value or value[0] in "'\"$[":
         return word
     path = os.path.expanduser(value)
-    several = "," in path and not os.path.exists(path) and key != "results"
+    several = sweeps and "," in path and not os.path.exists(path)
     return f"{key}={path}" if several else override(key, path)

@@ -5,8 +5,10 @@ import sys
 import traceback
 from collections.abc import Callable, Collection
 from pathlib import Path
+from types import ModuleType
 
 import hydra
+import omegaconf
 import yaml
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
@@ -173,7 +175,7 @@ def of_hydra(error: BaseException) -> bool:
     """Whether Hydra, OmegaConf or Optuna's database complains of what a person wrote."""
     told = ("Config group override", "Unknown plugin class")
     known = isinstance(error, HydraException | OmegaConfBaseException)
-    known = known or of_database(error) or isinstance(error, yaml.YAMLError | UnicodeDecodeError)
+    known = known or of_database(error) or isinstance(error, yaml.YAMLError) or of_bytes(error)
     return known or any(text in str(error) for text in told) or of_its_code(error)
 
 
@@ -182,10 +184,32 @@ def of_database(error: BaseException) -> bool:
     return type(error).__module__.split(".")[0] in ("sqlalchemy", "optuna", "sqlite3")
 
 
+def of_bytes(error: BaseException) -> bool:
+    """Whether a YAML file is not in UTF-8."""
+    if not isinstance(error, UnicodeDecodeError):
+        return False
+    reading = [frame for frame in frames_of(error) if "codecs" not in frame.filename]
+    return any(is_of(package)(reading[-1]) for package in (hydra, omegaconf, yaml))
+
+
 def of_its_code(error: BaseException) -> bool:
-    """Whether Hydra itself stumbled over what a person wrote, such as optimizer=[1]."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return bool(frames) and Path(hydra.__file__).parent in Path(frames[-1].filename).parents
+    """Whether Hydra itself stumbled over what a person wrote, such as optimizer=[1].
+
+    What a launcher raises anew is of a run.
+    """
+    frames = frames_of(error)
+    return bool(frames) and frames[-1].name != "return_value" and is_of(hydra)(frames[-1])
+
+
+def frames_of(error: BaseException) -> traceback.StackSummary:
+    """Where an error arose, the innermost frame last."""
+    return traceback.extract_tb(error.__traceback__)
+
+
+def is_of(package: ModuleType) -> Callable[[traceback.FrameSummary], bool]:
+    """Whether a frame is in a package's code."""
+    folder = Path(str(package.__file__)).parent
+    return lambda frame: folder in Path(frame.filename).parents
 
 
 def in_one_line(error: BaseException) -> str:
@@ -196,8 +220,8 @@ def in_one_line(error: BaseException) -> str:
         return f"the study cannot be used ({first}): type another outputs=DIR or hydra.sweeper.KEY"
     if isinstance(error, yaml.MarkedYAMLError) and (mark := error.problem_mark):
         return f"{mark.name}, line {mark.line + 1}, is not YAML: {error.problem}"
-    if isinstance(error, UnicodeDecodeError):
-        return f"one of your YAML files is not in UTF-8 ({error.reason}): save it so"
+    if of_bytes(error):
+        return f"one of your YAML files is not in UTF-8 ({text}): save it so"
     if isinstance(error.__cause__, OmegaConfBaseException) and "merging override" in text:
         return of_a_value(error.__cause__)
     if isinstance(error, OverrideParseException):
@@ -208,7 +232,7 @@ def in_one_line(error: BaseException) -> str:
     for pattern, line in PATTERNS:
         if found := re.search(pattern, text):
             return line(text, *found.groups())
-    return "; ".join(line.strip() for line in text.splitlines() if line.strip())
+    return "; ".join(filter(None, map(str.strip, text.splitlines()))) or type(error).__name__
 
 
 def of_a_value(error: OmegaConfBaseException) -> str:

@@ -25,8 +25,9 @@ def override(key: str, value: Any) -> str:
 
 def quoted(text: str) -> str:
     """A text in Hydra's quotes."""
-    inner = text.replace("\\", r"\\").replace("'", r"\'")
-    return f"'{inner}'"
+    from hydra.core.override_parser.types import Quote, QuotedString
+
+    return QuotedString(text, Quote.single).with_quotes()
 
 
 def run_name(rule: str, typed: Sequence[str]) -> str:

@@ -108,8 +108,8 @@ def parts_of(claims: Sequence[Mapping]) -> list[Part]:
             program, *words = command.split()
             if program != "fa-run":
                 continue
-            name, made = words[0].split("=")[1], runs_of(*words)
-            part = found.setdefault(name, Part(name, words, [], set()))
+            name, made = " ".join(word.split("=", 1)[1] for word in words), runs_of(*words)
+            part = found.setdefault(command, Part(name, words, [], set()))
             wanted = [run for run in claim["runs"].values() if run in made]
             part.runs.extend(run for run in wanted if run not in part.runs)
             part.datasets.update(chosen_of(run.split("/")[0], "dataset") for run in made)

@@ -35,6 +35,11 @@ class Registry(dict):
 
         return store
 
+    def check_name(self, name: Any) -> None:
+        """Raise UserError for a decorator without a name, which gets the function in its place."""
+        if not isinstance(name, str):
+            raise UserError(f"@{self.kind} stands without a name: type @{self.kind}('NAME')")
+
     def add(self, name: str, part: Any, defined_by: Any) -> None:
         """Store a part that a function or class defines.
 
@@ -90,7 +95,8 @@ def import_outside(registry: Registry, group: str) -> None:
         except UserError as error:
             raise UserError(f"{variable}={source}: {error}") from None
         except Exception as error:  # whatever is in a file from outside
-            absent = isinstance(error, OSError | ModuleNotFoundError)
+            file = source.endswith(".py")
+            absent = not Path(source).exists() if file else getattr(error, "name", "") == source
             what = error if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
             hint = "give a module name or the path of a .py file" if absent else "mend it"
             raise UserError(f"{variable}={source}: {what}; {hint}") from None

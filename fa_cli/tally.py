@@ -176,12 +176,12 @@ def failed(error: BaseException | str) -> float:
 
 def in_sweep() -> str:
     """Which run of a sweep this process has in hand, before what is told of it."""
-    path = os.environ.get(TALLY, "")
-    begun = [one for one in read(Path(path)) if one.outcome == BEGUN] if path else []
-    if len(begun) < 2 and int(os.environ.get(WANTED) or 1) < 2:
+    path = os.environ.get(TALLY)
+    if not path or os.environ.get(WANTED, "1") == "1":
         return ""
-    own = [one.told for one in begun if one.process == this_process()]
-    return f"{Path(own[-1]).name}: " if own else ""
+    begun = [one for one in read(Path(path)) if one.outcome == BEGUN]
+    own = [Path(one.told) for one in begun if one.process == this_process()]
+    return f"{'/'.join(own[-1].parts[-2:])}: " if own else ""
 
 
 def outside(error: BaseException) -> str | None:

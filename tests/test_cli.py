@@ -315,6 +315,15 @@ def test_a_length_beside_phases_is_told_to_be_none(tmp_path, length):
     assert metrics_of(tmp_path)["step"].max() == 2
 
 
+def test_a_seed_that_diverges_before_a_phase_is_no_fault_of_the_rule(tmp_path):
+    """The others go on through it."""
+    words = ["rule=bp", "phases=[{steps:450},{steps:20}]", "seeds=20", "record.every=1000"]
+    done = run_here(tmp_path, *words, "optimizer.learning_rate=0.0155")
+    succeed(done)
+    assert "diverged" in done.stderr
+    assert metrics_of(tmp_path).groupby("seed")["step"].max().eq(470).sum() > 5
+
+
 def test_feedback_of_a_rule_that_has_none_is_told(tmp_path):
     """Its scale changes nothing; the run goes on."""
     done = run_here(tmp_path, "rule=bp", "rule.feedback_scale=3", "steps=2", "seeds=1")
@@ -326,7 +335,7 @@ def test_a_failure_names_its_run(tmp_path):
     """In a sweep, of which the others are trained."""
     done = run_here(tmp_path, "-m", "rule=bp,fa", "steps=100,many", "seeds=1")
     lines = [line for line in done.stderr.splitlines() if "steps=many: expected" in line]
-    runs = [f"rule={rule},seeds=1,steps=many" for rule in ("bp", "fa")]
+    runs = [f"linear/rule={rule},seeds=1,steps=many" for rule in ("bp", "fa")]
     assert sorted(lines) == [f"fa-run: {run}: steps=many: expected a whole number" for run in runs]
 
 

@@ -9,6 +9,7 @@ from scipy import stats
 
 from fa_cli.claims.criteria import CRITERIA, Judgement, load_criteria
 from fa_cli.claims.criteria.fig3 import autocorrelation
+from fa_cli.claims.measures import paired_interval
 from fa_cli.errors import UserError
 from fa_cli.results.reading import Run
 
@@ -795,6 +796,31 @@ def test_autocorrelation():
     """Of known fields, in one direction as in the other."""
     across, down = field(0.3), field(0.3).reshape(4, 4).T.ravel()
     assert np.allclose(autocorrelation(np.array([across, down, field(-0.7)])), [0.3, 0.3, -0.7])
+
+
+def test_effects():
+    """Known pairs: the mean difference or ratio, and its 95 % interval."""
+    three = np.array([1.0, 2, 3])
+    assert paired_interval(three, np.zeros(3)) == "+2 [-0.484, 4.48]"
+    assert paired_interval(np.zeros(3), three) == "-2 [-4.48, 0.484]"
+    steps = {"np": [100, 100, 100, 800, 800, 900], "fa": [10, 10, 10, 20, 20, 20]}
+    runs = {}
+    for rule, (*first, a, b, c) in steps.items():
+        runs[f"{rule} 30-20-10"] = reaches(0.1, *first)
+        runs[f"{rule} 120-80-40"] = reaches(0.1, a, b, c)
+    assert CRITERIA["F2.7"](runs).effect == "x 4 [4, 4.5]"
+
+
+def test_networks_that_several_runs_share_count_once():
+    """The least of runs from the same start; the mean over omegas."""
+    shared = {"model": {"sizes": [3, 2, 1]}}
+    runs = {name: run._replace(config=shared) for name, run in aligned(lowest=-2e-12).items()}
+    runs["a"].metrics.drop(runs["a"].metrics[runs["a"].metrics["seed"] == 1].index, inplace=True)
+    numbers = CRITERIA["S11.4"](runs).numbers
+    assert numbers["growth of |A|^2"].round(9).tolist() == [3]
+    pair = {k: ends(angle_to_pbp_1=FEW + k, angle_to_bp_1=FEW + 50 + k) for k in (1, 3)}
+    judged = CRITERIA["S13.1"](pair)
+    assert np.allclose(judged.numbers["angle to PBP"], FEW + 2) and judged.effect.startswith("-50 ")
 
 
 def test_what_is_listed():

@@ -2,12 +2,14 @@
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 from helpers import FA_RUN, run_command, run_here, snapshot, succeed, told
 
 from fa_cli.errors import UserError
 from fa_cli.folders import folder_of
+from fa_cli.results.reading import damaged, unreadable
 
 
 @pytest.mark.parametrize(
@@ -39,9 +41,7 @@ def test_home(tmp_path):
     assert not list(work.iterdir())
 
 
-@pytest.mark.parametrize(
-    "name", ["ä ö", "Bob's", "Messung #3", "(neu)", "a,b", "{x}", "x=1", "日本"]
-)
+@pytest.mark.parametrize("name", ["ä ö", "Bob's #3 (neu)", "a,b={x}", r"a\b"])
 def test_any_name(tmp_path, name):
     """As a shell hands it over: nobody has to know what Hydra would read in it."""
     (tmp_path / name).mkdir()
@@ -57,9 +57,13 @@ def test_results_that_one_may_only_read(tmp_path):
     succeed(
         run_here(tmp_path, "experiment=fig2", "rule=fa", "steps=30", "seeds=1", "outputs=theirs")
     )
+    (run,) = tmp_path.glob("theirs/fig2/*")
+    run.rename(run.with_name("rule=fa"))  # as claims have it
     before = snapshot(tmp_path / "theirs")
     succeed(run_here(tmp_path, "plot", "figure=fig2", "results=theirs", "outputs=mine"))
     succeed(run_here(tmp_path, "report", "results=theirs", "outputs=mine"))
+    text = (tmp_path / "mine" / "report.html").read_text()
+    assert "data:image" in text and "NumPy" in text
     made = {path.name for path in (tmp_path / "mine").rglob("*.*")}
     assert made == {"fig2.png", "report.csv", "report.md", "report.html"}
     assert snapshot(tmp_path / "theirs") == before
@@ -76,6 +80,17 @@ def test_what_may_not_be_read(tmp_path):
     done = run_here(tmp_path, "runs")
     path.parent.chmod(0o755)
     assert "is left out, it cannot be read: Permission denied" in done.stderr
+
+
+@pytest.mark.quick
+def test_what_is_told_of_what_may_not_be_read(capsys):
+    """Of a file of a run, and of a folder of runs."""
+    refused = PermissionError(13, "Permission denied", "x")
+    assert str(damaged(Path("run"), refused)) == "x cannot be read: Permission denied"
+    unreadable(refused)
+    assert capsys.readouterr().err == (
+        "fa-run: x is left out, it cannot be read: Permission denied\n"
+    )
 
 
 def test_a_folder_that_has_been_deleted(tmp_path):

@@ -81,6 +81,7 @@ def test_a_signal_waits_for_the_checkpoint(tmp_path):
 def test_every_run_of_the_report_belongs_to_a_part():
     """But for those of a search; each part knows which data it wants."""
     parts = {part.name: part for part in paper.parts_of(read_claims())}
+    assert all({*part.runs} <= paper.runs_of(*part.words) for part in parts.values())
     made = {run for part in parts.values() for run in part.runs}
     wanted = {run for claim in read_claims() for run in claim["runs"].values()}
     assert {run for run in wanted - made if not run.startswith("search/")} == set()

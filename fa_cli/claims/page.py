@@ -24,8 +24,12 @@ def page(
     title: str,
     counts: Mapping[str, int],
     results: Path,
+    place: Path,
 ) -> str:
-    """The page: claims by figure, each with its row of report.csv and the runs behind it."""
+    """The page: claims by figure, each with its row of report.csv and the runs behind it.
+
+    Figures are those of the page's own place, else of the results.
+    """
     from jinja2 import Environment  # here: a report is rare, and this slow to import
 
     environment = Environment(autoescape=True, trim_blocks=False)
@@ -36,7 +40,7 @@ def page(
         title=title,
         claims=claims,
         counts=counts,
-        groups=groups(claims, results),
+        groups=groups(claims, [place, results]),
         made_by=made_by([*manifests]),
         version=__version__,
     )
@@ -55,7 +59,7 @@ def of_claim(verdict: "Verdict", row: Mapping[str, Any], results: Path) -> dict[
     return {**row, **own}
 
 
-def groups(claims: Sequence[Mapping], results: Path) -> list[dict[str, Any]]:
+def groups(claims: Sequence[Mapping], places: Sequence[Path]) -> list[dict[str, Any]]:
     """The claims by figure, in their order; those without one by where the paper has them."""
     known = yaml.safe_load((HERE / "figures.yaml").read_text())
     found: dict[str, dict] = {}
@@ -66,15 +70,16 @@ def groups(claims: Sequence[Mapping], results: Path) -> list[dict[str, Any]]:
         title = known[figure]["title"] if figure else where.replace("Note", "Supp. Note")
         group = {"name": name, "title": title, "claims": [], "picture": "", "shows": ""}
         if name not in found and figure:
-            group |= {"shows": known[figure]["shows"], "picture": picture(results, figure)}
+            group |= {"shows": known[figure]["shows"], "picture": picture(places, figure)}
         found.setdefault(name, group)["claims"].append(claim)
     return list(found.values())
 
 
-def picture(results: Path, figure: str) -> str:
-    """A figure's PNG in base64; empty where it has not been drawn."""
-    path = results / "figures" / f"{figure}.png"
-    return base64.b64encode(path.read_bytes()).decode() if path.exists() else ""
+def picture(places: Sequence[Path], figure: str) -> str:
+    """A figure's PNG in base64, of the first place that has it; empty where none does."""
+    paths = [place / "figures" / f"{figure}.png" for place in places]
+    drawn = [path.read_bytes() for path in paths if path.exists()]
+    return base64.b64encode(drawn[0]).decode() if drawn else ""
 
 
 def manifest(folder: Path) -> dict:

@@ -20,7 +20,7 @@ from fa_cli import terminal
 from fa_cli.claims.criteria import CRITERIA, Judgement, Runs, load_criteria
 from fa_cli.claims.page import page
 from fa_cli.errors import UserError, suggest
-from fa_cli.folders import folder_of, into, results_in
+from fa_cli.folders import into, place_of, results_in
 from fa_cli.options import listed
 from fa_cli.results.files import write_text
 from fa_cli.results.reading import finished, load_run
@@ -58,13 +58,13 @@ def write_report(cfg: DictConfig) -> None:
         for claim in [claim for name in wanted for claim in find_claims(name, claims)]:
             tell_claim(judge_claim(claim, results))
         return
-    place = results if cfg.outputs is None else folder_of("outputs", cfg.outputs)
+    place = place_of(cfg)
     verdicts = [judge_claim(claim, results) for claim in claims]
     table = pd.DataFrame(map(as_row, verdicts), columns=COLUMNS)
     write_text(place / "report.csv", table.to_csv(index=False))
     write_text(place / "report.md", markdown(verdicts, table))
     rows = table.to_dict("records")
-    write_text(place / "report.html", page(verdicts, rows, TITLE, tally(verdicts), place))
+    write_text(place / "report.html", page(verdicts, rows, TITLE, tally(verdicts), results, place))
     terminal.tables.print(on_terminal(table))
     files = [f"{place / 'report'}.{suffix}" for suffix in ("html", "md", "csv")]
     terminal.out.print(f"{counts(verdicts)}\n{'  '.join(files)}")

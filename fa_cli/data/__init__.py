@@ -84,7 +84,9 @@ def dataset(name: str, written_by: Callable | None = None) -> Callable:
     """Decorator that registers a dataset; its options are the arguments after the first.
 
     `written_by`: what says where its examples come from, where that is not the function itself.
+    Raises UserError without a name.
     """
+    DATASETS.check_name(name)
 
     def register(function: Callable) -> Callable:
         known = Dataset(function, options_of(function, given=1))

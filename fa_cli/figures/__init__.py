@@ -23,7 +23,7 @@ from PIL import Image
 from fa_cli import terminal
 from fa_cli.errors import UserError, one_line, suggest
 from fa_cli.figures.found import Incomplete, Missing, by_rule, find_runs
-from fa_cli.folders import folder_of, into, results_in
+from fa_cli.folders import into, place_of, results_in
 from fa_cli.options import listed
 from fa_cli.registry import Registry, import_all
 from fa_cli.results.files import write_bytes
@@ -82,8 +82,7 @@ def plot(cfg: DictConfig) -> None:
     """
     import_all(sys.modules[__name__])
     load_rules()
-    names, results = check(cfg), results_in(cfg.results)
-    place = results if cfg.outputs is None else folder_of("outputs", cfg.outputs)
+    names, results, place = check(cfg), results_in(cfg.results), place_of(cfg)
     for name in names or without_options():
         try:
             said = str(draw(name, results, place, cfg))

@@ -89,8 +89,9 @@ def folders(results: Path) -> list[Path]:
 
 
 def unreadable(error: OSError) -> None:
-    """Tell that a folder, and all that is in it, is left out."""
-    complain(f"{error.filename} is left out, it cannot be read: {error.strerror}")
+    """Tell that a folder that is there, and all that is in it, is left out."""
+    if not isinstance(error, FileNotFoundError):
+        complain(f"{error.filename} is left out, it cannot be read: {error.strerror}")
 
 
 def together(runs: Iterable[Run]) -> Results:

@@ -100,8 +100,7 @@ def rule(
     A rule with noise takes `noise`, xi_l by layer, as its third argument. Raises UserError for what
     must be a function and is none.
     """
-    if callable(name):
-        raise UserError("@rule stands without a name: type @rule('NAME')")
+    RULES.check_name(name)
     for key, value in {"feedback": feedback, "noise": noise, "adapt": adapt}.items():
         if value is not None and not callable(value):
             raise UserError(f"rule {name!r}: {key}={value!r} is no function")
