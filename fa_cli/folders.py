@@ -40,8 +40,7 @@ def results_in(value: Any) -> Path:
 
 def place_of(cfg: DictConfig) -> Path:
     """The folder that what is made of results goes into: `outputs`, else that of the results."""
-    key = "results" if cfg.outputs is None else "outputs"
-    return folder_of(key, cfg[key])
+    return folder_of("outputs", cfg.results if cfg.outputs is None else cfg.outputs)
 
 
 def into(command: str, results: Path) -> str:

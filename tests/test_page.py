@@ -25,7 +25,7 @@ def page(tmp_path_factory) -> Path:
     verdicts = [judge_claim(claim, PAPER) for claim in read_claims()]
     rows = [as_row(verdict) for verdict in verdicts]
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(report.page(verdicts, rows, report.TITLE, tally(verdicts), PAPER))
+    path.write_text(report.page(verdicts, rows, report.TITLE, tally(verdicts), PAPER, PAPER))
     return path
 
 

@@ -178,7 +178,7 @@ def test_shallow_learning_sends_nothing():
 
 WRONG = {  # what a rule returns: what is told
     "{net.depth: signals.error, 1: signals.error}": "sends layer 1 a signal of shape (2, 100, 10)",
-    "{net.depth: signals.error, 7: signals.error}": "sends a signal to layer 7: there is none",
+    "{net.depth: signals.error, 7: signals.error}": "sends a signal to layer 7: expected layers",
     "{net.depth: signals.error[0]}": "sends layer 2 a signal of shape (100, 10)",
     "{net.depth: 1j * signals.error}": "sends layer 2 a signal of complex128",
     "1 / 0": "wrong.py, line 5, fails (ZeroDivisionError: division by zero): mend it",

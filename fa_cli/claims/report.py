@@ -6,6 +6,7 @@ It measures; it does not pass or fail.
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,7 +56,7 @@ def write_report(cfg: DictConfig) -> None:
     load_criteria()
     results, claims = results_in(cfg.results), read_claims()
     if wanted := listed(cfg.claim):
-        for claim in [claim for name in wanted for claim in find_claims(name, claims)]:
+        for claim in chain.from_iterable(find_claims(name, claims) for name in wanted):
             tell_claim(judge_claim(claim, results))
         return
     place = place_of(cfg)

@@ -56,7 +56,8 @@ def figure(name: str, command: str | None = None) -> Callable:
     def register(function: Callable[..., Figure]) -> Callable[..., Figure]:
         @wraps(function)
         def drawn(results: str | Path, **options: Any) -> Figure:
-            results = Path(results)
+            if isinstance(results, str):
+                results = Path(results)
             if not RULES:  # called from a notebook
                 load_rules()
             try:
