@@ -315,6 +315,15 @@ def test_a_length_beside_phases_is_told_to_be_none(tmp_path, length):
     assert metrics_of(tmp_path)["step"].max() == 2
 
 
+def test_epochs_beside_phases_of_data_without_epochs(tmp_path):
+    """A schedule would count in them: what is refused, after the remark."""
+    done = run_here(tmp_path, "phases=[{steps:5}]", "epochs=2")
+    assert done.returncode == 1 and "epochs=2 is no length" in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("fa-run: epochs") and "type steps=N" in last
+    assert not [*tmp_path.rglob("*.csv"), *tmp_path.rglob("done")]
+
+
 def test_a_seed_that_diverges_before_a_phase_is_no_fault_of_the_rule(tmp_path):
     """The others go on through it."""
     words = ["rule=bp", "phases=[{steps:450},{steps:20}]", "seeds=20", "record.every=1000"]
