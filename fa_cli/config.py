@@ -116,7 +116,7 @@ def sweep_size(words: Sequence[str]) -> int | None:
         return None
     try:
         whole = compose([word for word in typed if "," not in word])  # one run has one value
-        sweeper = whole.hydra.sweeper
+        sweeper = sweeper_of(whole.hydra)
         if not sweeper["_target_"].endswith(".BasicSweeper"):
             return None
         params = sweeper.get("params") or {}
@@ -129,12 +129,20 @@ def sweep_size(words: Sequence[str]) -> int | None:
     return prod(sizes)
 
 
+def sweeper_of(state: DictConfig) -> DictConfig:
+    """Hydra's sweeper, in its own part of a config; raises UserError where there is none."""
+    if not state.sweeper:
+        raise UserError("hydra.sweeper has no value: leave it away, or type hydra/sweeper=basic")
+    return state.sweeper
+
+
 def check_sweep(state: DictConfig, words: Sequence[str]) -> None:
     """Raise UserError for what a sweep's YAML file says and Hydra would pass over in silence.
 
     `state`: Hydra's own part of what was composed, for these words of the command line.
     """
-    params, several = state.sweeper.get("params") or {}, str(state.mode).endswith("MULTIRUN")
+    sweeper, several = sweeper_of(state), str(state.mode).endswith("MULTIRUN")
+    params = sweeper.get("params") or {}
     single = any(word.lstrip("+") == "hydra.mode=RUN" for word in words)
     if params and not several and not single:
         raise UserError(
@@ -142,7 +150,7 @@ def check_sweep(state: DictConfig, words: Sequence[str]) -> None:
             "`hydra:` in your YAML file, or add -m"
         )
     for key, value in params.items():
-        if OmegaConf.is_list(value) and state.sweeper["_target_"].endswith(".BasicSweeper"):
+        if OmegaConf.is_list(value) and sweeper["_target_"].endswith(".BasicSweeper"):
             values = ",".join(map(str, value))
             tally.add(tally.STOPPING)  # all runs are wrong
             raise UserError(

@@ -24,6 +24,7 @@ EXTRAS = {  # launchers and sweepers, with the extras of this package that bring
 }
 TYPES = {"integer": "a whole number", "float": "a number", "bool": "true or false"}
 TYPES["boolean"] = TYPES["bool"]
+NO_TRIAL = "No trials are completed yet|Record does not exist"  # Optuna, of a study's best
 command = ""  # the subcommand that is carried out
 GROUPS = "`fa-run --help` lists the names"
 
@@ -163,6 +164,17 @@ PATTERNS: list[tuple[str, Callable[..., str]]] = [  # in a message; (message, *g
         lambda text: "this range has no end: type range(start,end,step), with a step towards end",
     ),
     (
+        NO_TRIAL,
+        lambda text: "no trial was finished, none is the best: type hydra.sweeper.n_trials=N",
+    ),
+    (
+        r"object has no attribute 'get'\s+full_key: hydra.sweeper.params|for root: NoneType",
+        lambda text: (
+            "no key below one without a value can be set: type KEY=VALUE,VALUE and -m in place of "
+            "hydra.sweeper.params, which is for YAML files"
+        ),
+    ),
+    (
         r"Ambiguous value for argument '(.*)'",
         lambda text, word: (
             f"{word}: several values: add -m to run them all, or write a list as [a,b]"
@@ -173,10 +185,10 @@ PATTERNS: list[tuple[str, Callable[..., str]]] = [  # in a message; (message, *g
 
 def of_hydra(error: BaseException) -> bool:
     """Whether Hydra, OmegaConf or Optuna's database complains of what a person wrote."""
-    told = ("Config group override", "Unknown plugin class")
+    told = r"Config group override|Unknown plugin class|" + NO_TRIAL
     known = isinstance(error, HydraException | OmegaConfBaseException)
     known = known or of_database(error) or isinstance(error, yaml.YAMLError) or of_bytes(error)
-    return known or any(text in str(error) for text in told) or of_its_code(error)
+    return known or bool(re.search(told, str(error))) or of_its_code(error)
 
 
 def of_database(error: BaseException) -> bool:
@@ -193,12 +205,13 @@ def of_bytes(error: BaseException) -> bool:
 
 
 def of_its_code(error: BaseException) -> bool:
-    """Whether Hydra itself stumbled over what a person wrote, such as optimizer=[1].
+    """Whether Hydra or OmegaConf itself stumbled over what a person wrote, such as optimizer=[1].
 
     What a launcher raises anew is of a run.
     """
     frames = frames_of(error)
-    return bool(frames) and frames[-1].name != "return_value" and is_of(hydra)(frames[-1])
+    theirs = bool(frames) and any(is_of(package)(frames[-1]) for package in (hydra, omegaconf))
+    return theirs and frames[-1].name != "return_value"
 
 
 def frames_of(error: BaseException) -> traceback.StackSummary:
@@ -229,6 +242,8 @@ def in_one_line(error: BaseException) -> str:
             f"cannot read {error.override!r}: expected key=value, "
             "in quotes where the value has brackets, commas or spaces"
         )
+    if key := getattr(error.__cause__, "full_key", None):  # optimizer={a: 1}: it is optimizer.a
+        text = re.sub(r"(Could not override) '.*?'", rf"\1 '{key}'", text)
     for pattern, line in PATTERNS:
         if found := re.search(pattern, text):
             return line(text, *found.groups())

@@ -217,6 +217,14 @@ def test_a_study_that_cannot_be_used(tmp_path, word):
     told(run_command(tmp_path, "plot", "figure=study"), "tune_fa.db is no database of studies")
 
 
+def test_a_study_of_no_trials(tmp_path):
+    """None of them is the best."""
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    done = run_command(tmp_path, "+sweep=tune_fa", "hydra.sweeper.n_trials=0")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "type hydra.sweeper.n_trials=N" in done.stderr.splitlines()[-1]  # after Optuna's words
+
+
 def test_a_trial_that_is_interrupted_goes_on(tmp_path):
     """The same command queues it again, with its parameters: its run is finished, no trial lost."""
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
