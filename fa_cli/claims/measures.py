@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from fa_cli.errors import UserError
 from fa_cli.results.reading import Run
@@ -65,14 +65,14 @@ def kept(run: Run, name: str) -> np.ndarray:
 
 def p_smaller(a: np.ndarray, b: np.ndarray) -> float:
     """How likely a mean of `a` so far below that of `b` is by chance: one-sided Welch t-test."""
-    return stats.ttest_ind(a, b, equal_var=False, alternative="less").pvalue
+    return scipy.stats.ttest_ind(a, b, equal_var=False, alternative="less").pvalue
 
 
 def welch_interval(a: np.ndarray, b: np.ndarray) -> str:
     """mean(a) - mean(b) with its 95 % interval by Welch; nothing where there is no spread."""
     if min(len(a), len(b)) < 2 or not np.isfinite([*a, *b]).all():
         return ""
-    interval = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
+    interval = scipy.stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
     return f"{a.mean() - b.mean():+.3g} [{interval.low:.3g}, {interval.high:.3g}]"
 
 
@@ -81,7 +81,7 @@ def paired_interval(a: np.ndarray, b: np.ndarray) -> str:
     if len(a) < 2 or not np.isfinite([*a, *b]).all():
         return ""
     difference = a - b
-    interval = stats.ttest_1samp(difference, 0).confidence_interval(0.95)
+    interval = scipy.stats.ttest_1samp(difference, 0).confidence_interval(0.95)
     return f"{difference.mean():+.3g} [{interval.low:.3g}, {interval.high:.3g}]"
 
 
@@ -89,5 +89,5 @@ def log_interval(logs: np.ndarray) -> str:
     """The geometric mean of ratios, given as log10, with its 95 % interval."""
     if len(logs) < 2 or not np.isfinite(logs).all():
         return ""
-    interval = stats.ttest_1samp(logs, 0).confidence_interval(0.95)
+    interval = scipy.stats.ttest_1samp(logs, 0).confidence_interval(0.95)
     return f"x {10 ** logs.mean():.2g} [{10**interval.low:.2g}, {10**interval.high:.2g}]"

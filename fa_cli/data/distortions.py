@@ -4,7 +4,7 @@ from math import isqrt
 from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import map_coordinates
+import scipy
 
 from fa_cli.errors import UserError
 
@@ -38,7 +38,7 @@ class Distortion(NamedTuple):
         seen = images.reshape(-1, side, side)
         changed = np.empty_like(seen)
         for image, where, out in zip(seen, self.places(len(seen), side, rng), changed, strict=True):
-            map_coordinates(image, where, out, order=1, mode="nearest")
+            scipy.ndimage.map_coordinates(image, where, out, order=1, mode="nearest")
         return changed.reshape(images.shape)
 
     def places(self, count: int, side: int, rng: np.random.Generator) -> np.ndarray:

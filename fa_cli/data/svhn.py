@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from scipy.io import loadmat
+import scipy
 
 from fa_cli.data import PIECE, Files, Setting
 from fa_cli.data.by_hand import check_md5, converted, must_have
@@ -36,7 +36,10 @@ def convert(folder: Path, into: Path) -> None:
     check_md5(folder, MD5)
     parts = {"train": ["train_32x32.mat", "extra_32x32.mat"], "test": ["test_32x32.mat"]}
     for part, names in parts.items():
-        labels = [loadmat(folder / name, variable_names=["y"])["y"].ravel() % 10 for name in names]
+        labels = [
+            scipy.io.loadmat(folder / name, variable_names=["y"])["y"].ravel() % 10
+            for name in names
+        ]
         np.save(into / f"{part}_labels.npy", np.concatenate(labels).astype(np.uint8))
         shape, start = (sum(map(len, labels)), 1024), 0
         grey = np.lib.format.open_memmap(into / f"{part}.npy", "w+", np.uint8, shape)
@@ -46,7 +49,7 @@ def convert(folder: Path, into: Path) -> None:
 
 def add_grey(path: Path, grey: np.ndarray, start: int) -> int:
     """Add a file's images to `grey` from row `start` on; returns the row after the last."""
-    colour = loadmat(path, variable_names=["X"])["X"]  # (32, 32, 3, count)
+    colour = scipy.io.loadmat(path, variable_names=["X"])["X"]  # (32, 32, 3, count)
     count = colour.shape[3]
     for k in range(0, count, PIECE):
         some = colour[..., k : k + PIECE].mean(axis=2).round()

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import numpy as np
+import scipy
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import stats
 
 from fa_cli.figures import figure
 from fa_cli.figures.drawing import Look, band, letter, looks, panels
@@ -59,4 +59,4 @@ def draw_alignment(axes: Axes, run: Run) -> None:
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Pearson's r over the elements of all seeds."""
-    return stats.pearsonr(a, b).statistic
+    return scipy.stats.pearsonr(a, b).statistic

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.stats import rankdata
 
 from fa_cli.errors import UserError
 from fa_cli.figures import Missing, figure
@@ -93,6 +93,6 @@ def against(axes: Axes, trials: pd.DataFrame, parameter: str) -> None:
 
 def explained(parameter: Any, values: Any) -> float:
     """R^2 of a parabola in the ranks of a parameter, for the ranks of the values; from 0 to 1."""
-    x, y = rankdata(parameter), rankdata(values)
+    x, y = scipy.stats.rankdata(parameter), scipy.stats.rankdata(values)
     fitted = np.polyval(np.polyfit(x, y, 2), x)
     return 1 - np.var(y - fitted) / np.var(y)

@@ -1,7 +1,7 @@
 """Supp. Figs. 10-13 and Notes 11-13: the dynamics of small linear networks."""
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from fa_cli.claims.criteria import Judgement, Runs, criterion, in_every_seed
 from fa_cli.claims.criteria.theorems import halves
@@ -177,7 +177,7 @@ def nearer_zero_is_nearer(runs: Runs) -> Judgement:
     """
     omegas = [run.config["model"]["weight_scale"] for run in runs.values()]
     angles = {name: final(run, "angle_to_pbp_1") for name, run in runs.items()}
-    rho = stats.spearmanr(omegas, [values.mean() for values in angles.values()]).statistic
+    rho = scipy.stats.spearmanr(omegas, [values.mean() for values in angles.values()]).statistic
     first, *_, last = angles
     test = f"Spearman's rho of omega and mean angle {rho:.3g} > 0.9"
     effect = welch_interval(angles[first], angles[last])

@@ -1,7 +1,7 @@
 """Fig. 5, Supp. Figs. 9 and 14: how W comes to align with B."""
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from fa_cli.claims.criteria import Judgement, Runs, criterion, in_every_seed
 from fa_cli.claims.measures import by_step, final, kept, phase_end, phase_start, start
@@ -51,7 +51,7 @@ def third_phase_is_useful(runs: Runs) -> Judgement:
 def histogram_shifts(runs: Runs) -> Judgement:
     """Angles of hidden units: mean 90 +- 3 degrees, skewness within 0.3 before; 95 % < 90 after."""
     angles = kept(runs["fa"], "angle_w_b_unit_1")
-    mean, skewness = angles[0].mean(axis=1), stats.skew(angles[0], axis=1)
+    mean, skewness = angles[0].mean(axis=1), scipy.stats.skew(angles[0], axis=1)
     below = (angles[-1] < 90).mean(axis=1)
     met = (abs(mean - 90) < 3) & (abs(skewness) < 0.3) & (below > 0.95)
     numbers = {

@@ -1,7 +1,7 @@
 """The criteria that several claims share: a level, an order, as good as."""
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from fa_cli.claims.criteria import Judgement, Runs, criterion
 from fa_cli.claims.measures import final, log_interval, p_smaller, steps_to, welch_interval
@@ -60,7 +60,7 @@ def as_good_as(
     numbers = compared(runs, column, level)
     a, b = numbers.values()
     margin = 0.1 * b.mean() if points is None else points
-    bound = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.9).high
+    bound = scipy.stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.9).high
     test = f"Welch: upper 95 % bound of the difference {bound:.3g} below {margin:.3g}"
     met, close = bound < margin, a.mean() < b.mean() + 3 * margin
     return Judgement(numbers, met, close, test, None, [*numbers][1], welch_interval(a, b))
@@ -71,7 +71,7 @@ def alike(runs: Runs, points: float, column: str = "test_error") -> Judgement:
     """Two ways end alike: the 90 % interval of the difference of means lies within +- `points`."""
     numbers = {name: final(run, column) for name, run in runs.items()}
     a, b = numbers.values()
-    interval = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.9)
+    interval = scipy.stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.9)
     worst = max(-interval.low, interval.high)
     test = f"Welch: the difference within +- {points:g} (90 % interval: up to {worst:.3g})"
     near = abs(a.mean() - b.mean()) < 3 * points
@@ -89,7 +89,7 @@ def as_good_as_log(runs: Runs, ratio: float, column: str = "nse") -> Judgement:
     numbers = {name: final(run, column) for name, run in runs.items()}
     a, b = numbers.values()
     logs = np.log10(a / b)
-    bound = stats.ttest_1samp(logs, 0).confidence_interval(0.9).high
+    bound = scipy.stats.ttest_1samp(logs, 0).confidence_interval(0.9).high
     test = f"upper 95 % bound of the geometric mean ratio {10**bound:.3g} below {ratio:g}"
     near = logs.mean() < 3 * np.log10(ratio)
     against, effect = [*numbers][1], log_interval(logs)

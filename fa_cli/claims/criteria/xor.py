@@ -1,7 +1,7 @@
 """Supp. Fig. 7 and Note 4: XOR."""
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from fa_cli.claims.criteria import Judgement, Runs, criterion, in_every_seed
 from fa_cli.claims.measures import (
@@ -53,7 +53,7 @@ def xor_weights_align(runs: Runs) -> Judgement:
 
 def correlation(w: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Pearson's r of the elements of W and B, (S, n) each to (S,)."""
-    return np.array([stats.pearsonr(*pair).statistic for pair in zip(w, b, strict=True)])
+    return np.array([scipy.stats.pearsonr(*pair).statistic for pair in zip(w, b, strict=True)])
 
 
 @criterion("S7.3")
