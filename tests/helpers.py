@@ -34,10 +34,14 @@ for load in (load_layers, load_models, load_rules, load_metrics):
 DATA = Path(os.environ["FA_DATA_DIR"]).absolute() if os.environ.get("FA_DATA_DIR") else None
 
 
+def is_there(dataset: str) -> bool:
+    """Whether real data are here."""
+    return DATA is not None and (DATA / dataset).is_dir()
+
+
 def needs(dataset: str) -> pytest.MarkDecorator:
     """A mark of tests that want real data."""
-    there = DATA and (DATA / dataset).is_dir()
-    return pytest.mark.skipif(not there, reason=f"FA_DATA_DIR holds no {dataset}/")
+    return pytest.mark.skipif(not is_there(dataset), reason=f"FA_DATA_DIR holds no {dataset}/")
 
 
 needs_mnist = needs("mnist")

@@ -410,7 +410,7 @@ INTERRUPTED = {
     signal.SIGINT: ["rule=node_perturbation", "optimizer.momentum=0.5"],
     signal.SIGTERM: ["rule=kolen_pollack", "optimizer.weight_decay=0.01", "steps=20000"],
     signal.SIGUSR1: ["rule=kolen_pollack", "+rule.derivative=local", PHASES],
-    signal.SIGHUP: ["experiment=debug", "model.dropout=0.3", *FALLING, "steps=20000"],
+    signal.SIGHUP: ["experiment=debug", "model.dropout=0.3", *FALLING, "steps=4000"],
 }
 INTERRUPTED[signal.SIGINT] += ["phases=[{steps:500},{freeze:[0],steps:19500}]"]
 

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import needs, run_here, succeed
+from helpers import is_there, run_here, succeed
 from omegaconf import OmegaConf
 from small_data import small_files
 
@@ -100,15 +100,12 @@ def dataset_of(experiment: str) -> str:
     return composed(experiment)["dataset"]["name"]
 
 
-def marked(experiment: str) -> str:
-    """An experiment as a parameter, skipped where its data are not there."""
-    fetched = FETCHED.get(dataset_of(experiment))
-    return pytest.param(experiment, marks=needs(fetched) if fetched else ())
-
-
-@pytest.mark.parametrize("experiment", [*map(marked, files_of(["experiment"]))])
+@pytest.mark.parametrize("experiment", files_of(["experiment"]))
 def test_every_experiment_runs(experiment, tmp_path):
     """Two steps of two seeds, or one of each phase: the columns, the rows, and numbers in them."""
+    fetched = FETCHED.get(dataset_of(experiment))  # composed here: all would be slow to collect
+    if fetched and not is_there(fetched):
+        pytest.skip(f"FA_DATA_DIR holds no {fetched}/")
     name, phases = experiment.split("=")[1], short_phases(experiment)
     words = [experiment, "seeds=2", "steps=2", "record.every=2"]
     if name in SMALLER:
