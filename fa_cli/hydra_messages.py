@@ -5,10 +5,7 @@ import sys
 import traceback
 from collections.abc import Callable, Collection
 from pathlib import Path
-from types import ModuleType
 
-import hydra
-import omegaconf
 import yaml
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
@@ -24,7 +21,6 @@ EXTRAS = {  # launchers and sweepers, with the extras of this package that bring
 }
 TYPES = {"integer": "a whole number", "float": "a number", "bool": "true or false"}
 TYPES["boolean"] = TYPES["bool"]
-NO_TRIAL = "No trials are completed yet|Record does not exist"  # Optuna, of a study's best
 command = ""  # the subcommand that is carried out
 GROUPS = "`fa-run --help` lists the names"
 
@@ -164,7 +160,7 @@ PATTERNS: list[tuple[str, Callable[..., str]]] = [  # in a message; (message, *g
         lambda text: "this range has no end: type range(start,end,step), with a step towards end",
     ),
     (
-        NO_TRIAL,
+        r"No trials are completed yet|Record does not exist",  # Optuna, of the best one
         lambda text: "no trial was finished, none is the best: type hydra.sweeper.n_trials=N",
     ),
     (
@@ -185,10 +181,10 @@ PATTERNS: list[tuple[str, Callable[..., str]]] = [  # in a message; (message, *g
 
 def of_hydra(error: BaseException) -> bool:
     """Whether Hydra, OmegaConf or Optuna's database complains of what a person wrote."""
-    told = r"Config group override|Unknown plugin class|" + NO_TRIAL
+    told = ("Config group override", "Unknown plugin class")
     known = isinstance(error, HydraException | OmegaConfBaseException)
     known = known or of_database(error) or isinstance(error, yaml.YAMLError) or of_bytes(error)
-    return known or bool(re.search(told, str(error))) or of_its_code(error)
+    return known or any(text in str(error) for text in told) or of_its_code(error)
 
 
 def of_database(error: BaseException) -> bool:
@@ -201,16 +197,16 @@ def of_bytes(error: BaseException) -> bool:
     if not isinstance(error, UnicodeDecodeError):
         return False
     reading = [frame for frame in frames_of(error) if "codecs" not in frame.filename]
-    return any(is_of(package)(reading[-1]) for package in (hydra, omegaconf, yaml))
+    return is_of(reading[-1], "hydra", "omegaconf", "yaml")
 
 
 def of_its_code(error: BaseException) -> bool:
-    """Whether Hydra or OmegaConf itself stumbled over what a person wrote, such as optimizer=[1].
+    """Whether Hydra, OmegaConf or Optuna stumbled over what a person wrote, such as optimizer=[1].
 
     What a launcher raises anew is of a run.
     """
     frames = frames_of(error)
-    theirs = bool(frames) and any(is_of(package)(frames[-1]) for package in (hydra, omegaconf))
+    theirs = bool(frames) and is_of(frames[-1], "hydra", "omegaconf", "optuna")
     return theirs and frames[-1].name != "return_value"
 
 
@@ -219,10 +215,11 @@ def frames_of(error: BaseException) -> traceback.StackSummary:
     return traceback.extract_tb(error.__traceback__)
 
 
-def is_of(package: ModuleType) -> Callable[[traceback.FrameSummary], bool]:
-    """Whether a frame is in a package's code."""
-    folder = Path(str(package.__file__)).parent
-    return lambda frame: folder in Path(frame.filename).parents
+def is_of(frame: traceback.FrameSummary, *packages: str) -> bool:
+    """Whether a frame is in the code of one of these packages, which may not be loaded."""
+    loaded = [sys.modules[name] for name in packages if name in sys.modules]
+    folders = {Path(str(package.__file__)).parent for package in loaded}
+    return not folders.isdisjoint(Path(frame.filename).parents)
 
 
 def in_one_line(error: BaseException) -> str:

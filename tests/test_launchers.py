@@ -225,6 +225,15 @@ def test_a_study_of_no_trials(tmp_path):
     assert "type hydra.sweeper.n_trials=N" in done.stderr.splitlines()[-1]  # after Optuna's words
 
 
+def test_what_optuna_refuses(tmp_path):
+    """A mistake that it meets in its own code, after its own words."""
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    words = ["-m", "hydra/sweeper=optuna", "optimizer.learning_rate=interval(0.1,0.001)"]
+    done = run_command(tmp_path, *words)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "low=0.1, high=0.001" in done.stderr.splitlines()[-1]
+
+
 def test_a_trial_that_is_interrupted_goes_on(tmp_path):
     """The same command queues it again, with its parameters: its run is finished, no trial lost."""
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
