@@ -118,6 +118,15 @@ def jobs_in(folder: Path) -> list[int]:
     return [int(pid) for pid in found if Path(f"/proc/{pid}/cwd").resolve() == folder]
 
 
+def others_end(slurm: dict[str, str]) -> None:
+    """Wait until no job is in the queue: the command ends when one is lost, its others go on."""
+    deadline = time.monotonic() + 200
+    words = ["squeue", "--me", "--noheader"]
+    while subprocess.run(words, capture_output=True, env={**os.environ, **slurm}).stdout:
+        assert time.monotonic() < deadline, "jobs that do not end"
+        time.sleep(0.5)
+
+
 def test_a_job_that_is_killed_hard_on_slurm(tmp_path, slurm):
     """Of an array of 4: one line; typed again it finishes that run and leaves the others alone."""
     words = ["-m", "rule=bp,fa", "seeds=2,3", "steps=300000", "record.every=1000"]
@@ -138,6 +147,7 @@ def test_a_job_that_is_killed_hard_on_slurm(tmp_path, slurm):
         line.startswith("fa-run: outputs/linear/rule=") and line.endswith(f"its log is {log}")
         for line in rest
     )
+    others_end(slurm)
     finished = {path: path.read_bytes() for path in tmp_path.rglob("*.csv")}
     assert len(list(tmp_path.rglob("done"))) == 3
     said = succeed(run_command(tmp_path, *words, **slurm))
