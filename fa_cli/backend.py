@@ -9,8 +9,8 @@ held to one, within `with backend.computing():` and not beyond.
 import ctypes
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -110,6 +110,16 @@ class Backend:
         """
         return [ALL]
 
+    def advance(
+        self, learn: Callable[[slice, range], None], parts: Sequence[slice], count: int
+    ) -> None:
+        """`learn(part, some)` of all parts, which are independent of each other.
+
+        `some`: a few of the steps 0 .. count - 1; each part gets all of them, in order.
+        """
+        for part in parts:
+            learn(part, range(count))
+
     def matmul(self, a: Array, b: Array) -> Array:
         """Product of stacked matrices, (S, N, m) and (S, m, n) to (S, N, n); S may be 1 in one."""
         return self.xp.matmul(a, b)
@@ -180,6 +190,31 @@ class NumpyBackend(Backend):
         if multiply_adds < HEAVY:
             return [ALL]
         return [slice(s, s + 1) for s in range(seeds)]
+
+    def advance(
+        self, learn: Callable[[slice, range], None], parts: Sequence[slice], count: int
+    ) -> None:
+        """As in Backend, on all cores.
+
+        Where the cores do not divide the parts, each is cut into as many pieces as there are cores:
+        then none is idle while another has the last part.
+        """
+        pool, cores = self.pool, min(self.threads, len(parts))
+        if pool is None or cores == 1:
+            return super().advance(learn, parts, count)
+        pieces = cores if len(parts) % cores else 1
+
+        def go_on(earlier: Future | None, part: slice, some: range) -> None:
+            if earlier:
+                earlier.result()  # has begun, as pieces begin in the order of their submission
+            learn(part, some)
+
+        last: list[Future | None] = [None] * len(parts)
+        for piece in range(pieces):
+            some = range(count * piece // pieces, count * (piece + 1) // pieces)
+            last = [pool.submit(go_on, *ahead, some) for ahead in zip(last, parts, strict=True)]
+        for end in filter(None, last):
+            end.result()
 
     def parts(self, rows: int, multiply_adds: int) -> list[slice]:
         """How to split the rows of one seed's product over the cores.

@@ -106,10 +106,11 @@ def learn(
     if compiled.covers(config, net, phase) and len(steps) >= compiled.SHORT:
         return compiled.learn(net, data, phase, steps, *paces(ALL))
 
-    def learn_part(part: slice) -> None:
+    def learn_part(part: slice, numbers: range) -> None:
         some, (rates, keeps) = net.of(part), paces(part)
         rolling = {name: v[part] for name, v in velocity.items()} if velocity else None
-        for step, rate, keep in zip(steps, rates.tolist(), keeps.tolist(), strict=True):
+        for k in numbers:
+            step, rate, keep = steps[k], float(rates[k]), float(keeps[k])
             batch = data.batch(step, seeds=part)
             for signals in some.present(batch, step):
                 delta = phase.deltas(some, signals, phase.noise_at(step, part))
@@ -119,7 +120,7 @@ def learn(
                     adapt(some, phase.rule, signals, delta, rate, keep, phase.frozen)
                 keep = 1.0  # weights decay once a step
 
-    net.backend.map(learn_part, parts_of(config, net))
+    net.backend.advance(learn_part, parts_of(config, net), len(steps))
 
 
 def in_epochs(config: RunConfig) -> bool:

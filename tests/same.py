@@ -46,7 +46,7 @@ RUNS = {
     "phases": f"{DIGITS} phases=[{{freeze:[1],steps:10}},{{rule:dfa,steps:9}},{{rule:bp,steps:9}}]",
     "noise in a phase": f"{DIGITS} {NOISY} +rule.sigma=0.01",
     "float32": f"{DIGITS} dtype=float32 optimizer.weight_decay=1e-4 model.hidden=piecewise_linear",
-    "large": f"{DIGITS} {LARGE} dtype=float32 steps=6 record.every=3",
+    "large": f"{DIGITS} {LARGE} dtype=float32 steps=6 record.every=3 seeds=3",
     "compiled": f"{LONG} record.every=500 seeds=3 optimizer.weight_decay=1e-3",
     "compiled dfa": "experiment=debug rule=dfa steps=5000 record.every=500 dtype=float32",
     "plain": f"{LONG} record.every=3000 seeds=2 backend.compiled=false",

@@ -1,6 +1,7 @@
 """Products on the NumPy backend, and that it leaves the machine as it was."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -65,11 +66,42 @@ def test_sixty_backends_leave_no_thread():
     assert threading.active_count() == running
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3, 4, 8])
+@pytest.mark.parametrize("count", [1, 7, 40])
+def test_each_seed_takes_all_steps_in_order(threads, count):
+    """Five seeds, on fewer cores or more, where one of them is slow: none overtakes itself."""
+    backend, seeds, taken = NumpyBackend("float64", threads), range(5), {}
+    busy = {s: threading.Lock() for s in seeds}
+
+    def learn(part, some):
+        assert busy[part.start].acquire(blocking=False)
+        for step in some:
+            time.sleep(0.002 * (part.start == 0))
+            taken.setdefault(part.start, []).append(step)
+        busy[part.start].release()
+
+    with backend.computing():
+        backend.advance(learn, [slice(s, s + 1) for s in seeds], count)
+    assert taken == {s: [*range(count)] for s in seeds}
+
+
+def test_no_core_is_idle_while_another_has_the_last_seed():
+    """Five seeds on two cores: five halves of a seed's steps on each."""
+    backend, pieces = NumpyBackend("float64", threads=2), []
+    with backend.computing():
+        parts = [slice(s, s + 1) for s in range(5)]
+        backend.advance(lambda part, some: pieces.append(len(some)), parts, 10)
+    assert pieces == [5] * 10
+
+
 def test_errors_come_out_of_threads():
     """What goes wrong for one seed is raised, and the block ends in order."""
     backend = NumpyBackend("float64", threads=2)
     with pytest.raises(ZeroDivisionError), backend.computing():
         backend.map(lambda n: 1 / n, [1, 0])
+    assert backend.pool is None
+    with pytest.raises(ZeroDivisionError), backend.computing():
+        backend.advance(lambda part, some: part.stop / 0, [slice(3)] * 3, 10)
     assert backend.pool is None
 
 
