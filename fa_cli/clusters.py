@@ -166,7 +166,7 @@ def ask_the_queue() -> None:
             states = {True: "RUNNING", False: "GONE"}
             return {job: {"State": states[job in listed]} for job in self._registered}
 
-    SlurmJob.watcher = Queue(delay_s=60)
+    SlurmJob.watcher = Queue(delay_s=20)
 
 
 def own_log() -> str:
