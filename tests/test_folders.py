@@ -9,6 +9,7 @@ from helpers import FA_RUN, run_command, run_here, snapshot, succeed, told
 
 from fa_cli.errors import UserError
 from fa_cli.folders import folder_of
+from fa_cli.results import runs
 from fa_cli.results.reading import damaged, unreadable
 
 
@@ -76,6 +77,7 @@ def test_what_may_not_be_read(tmp_path):
     (path,) = tmp_path.rglob("metrics.csv")
     path.chmod(0)
     told(run_here(tmp_path, "export"), "metrics.csv cannot be read: Permission denied")
+    assert "unreadable" in succeed(run_here(tmp_path, "runs"))
     path.parent.chmod(0)
     done = run_here(tmp_path, "runs")
     path.parent.chmod(0o755)
@@ -91,6 +93,18 @@ def test_what_is_told_of_what_may_not_be_read(capsys):
     assert capsys.readouterr().err == (
         "fa-run: x is left out, it cannot be read: Permission denied\n"
     )
+
+
+@pytest.mark.quick
+def test_a_run_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    """In the list of runs; also where nothing is closed to root, who runs this."""
+
+    def closed(folder):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    (tmp_path / "config.yaml").touch()
+    monkeypatch.setattr(runs, "read_config", closed)
+    assert runs.look(tmp_path).status == "unreadable"
 
 
 def test_a_folder_that_has_been_deleted(tmp_path):

@@ -30,7 +30,7 @@ COLUMNS = ("experiment", "run", "status", "progress", "age", "seed")
 class Look(NamedTuple):
     """What a run's folder says; what cannot be known is empty."""
 
-    status: str  # done, running, failed, interrupted or damaged
+    status: str  # done, running, failed, interrupted, unreadable (may not be read) or damaged
     config: Mapping
     progress: float | None = None  # part of its steps that are trained
     rows: Sequence[dict[str, Any]] = ()  # last values, a row for each seed
@@ -81,6 +81,8 @@ def look(folder: Path) -> Look:
             return Look("done", config, 1.0, read_final(folder))
         failed = (folder / "failed").exists()
         return Look("failed" if failed else "interrupted", config, *so_far(folder))
+    except PermissionError:
+        return Look("unreadable", config)
     except (*DAMAGE, yaml.YAMLError):
         return Look("damaged", config)
 
