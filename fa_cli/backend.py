@@ -110,9 +110,7 @@ class Backend:
         """
         return [ALL]
 
-    def advance(
-        self, learn: Callable[[slice, range], None], parts: Sequence[slice], count: int
-    ) -> None:
+    def advance(self, learn: Callable[[Any, range], None], parts: Sequence, count: int) -> None:
         """`learn(part, some)` of all parts, which are independent of each other.
 
         `some`: a few of the steps 0 .. count - 1; each part gets all of them, in order.
@@ -191,9 +189,7 @@ class NumpyBackend(Backend):
             return [ALL]
         return [slice(s, s + 1) for s in range(seeds)]
 
-    def advance(
-        self, learn: Callable[[slice, range], None], parts: Sequence[slice], count: int
-    ) -> None:
+    def advance(self, learn: Callable[[Any, range], None], parts: Sequence, count: int) -> None:
         """As in Backend, on all cores.
 
         Where the cores do not divide the parts, each is cut into as many pieces as there are cores:
@@ -204,7 +200,7 @@ class NumpyBackend(Backend):
             return super().advance(learn, parts, count)
         pieces = cores if len(parts) % cores else 1
 
-        def go_on(earlier: Future | None, part: slice, some: range) -> None:
+        def go_on(earlier: Future | None, part: Any, some: range) -> None:
             if earlier:
                 earlier.result()  # has begun, as pieces begin in the order of their submission
             learn(part, some)

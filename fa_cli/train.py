@@ -106,8 +106,9 @@ def learn(
     if compiled.covers(config, net, phase) and len(steps) >= compiled.SHORT:
         return compiled.learn(net, data, phase, steps, *paces(ALL))
 
-    def learn_part(part: slice, numbers: range) -> None:
-        some, (rates, keeps) = net.of(part), paces(part)
+    def learn_part(paced: tuple[slice, np.ndarray, np.ndarray], numbers: range) -> None:
+        part, rates, keeps = paced
+        some = net.of(part)
         rolling = {name: v[part] for name, v in velocity.items()} if velocity else None
         for k in numbers:
             step, rate, keep = steps[k], float(rates[k]), float(keeps[k])
@@ -120,7 +121,8 @@ def learn(
                     adapt(some, phase.rule, signals, delta, rate, keep, phase.frozen)
                 keep = 1.0  # weights decay once a step
 
-    net.backend.advance(learn_part, parts_of(config, net), len(steps))
+    paced = [(part, *paces(part)) for part in parts_of(config, net)]
+    net.backend.advance(learn_part, paced, len(steps))
 
 
 def in_epochs(config: RunConfig) -> bool:
