@@ -1,5 +1,6 @@
 """House numbers, SVHN: a person's .mat files with 604,388 + 26,032 images of 32 x 32 pixels."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -41,18 +42,18 @@ def convert(folder: Path, into: Path) -> None:
             for name in names
         ]
         np.save(into / f"{part}_labels.npy", np.concatenate(labels).astype(np.uint8))
-        shape, start = (sum(map(len, labels)), 1024), 0
-        grey = np.lib.format.open_memmap(into / f"{part}.npy", "w+", np.uint8, shape)
-        for name in names:
-            start = add_grey(folder / name, grey, start)
+        shape = (sum(map(len, labels)), 1024)
+        with open(into / f"{part}.npy", "wb") as file:  # a memory map would keep what it wrote
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for name in names:
+                for rows in grey(folder / name):
+                    file.write(rows.tobytes())
 
 
-def add_grey(path: Path, grey: np.ndarray, start: int) -> int:
-    """Add a file's images to `grey` from row `start` on; returns the row after the last."""
+def grey(path: Path) -> Iterator[np.ndarray]:
+    """A file's images as bytes (count, 1024), some at a time: the mean of the channels."""
     colour = scipy.io.loadmat(path, variable_names=["X"])["X"]  # (32, 32, 3, count)
-    count = colour.shape[3]
-    for k in range(0, count, PIECE):
-        some = colour[..., k : k + PIECE].mean(axis=2).round()
-        rows = some.reshape(1024, -1).T
-        grey[start + k : start + k + len(rows)] = rows
-    return start + count
+    for start in range(0, colour.shape[3], PIECE):
+        some = colour[..., start : start + PIECE].mean(axis=2).round()
+        yield some.reshape(1024, -1).T.astype(np.uint8)
