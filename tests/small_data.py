@@ -29,13 +29,18 @@ def write_svhn(data_dir: Path) -> dict[str, str]:
     return sums
 
 
-def write_back_image(data_dir: Path) -> None:
-    """Two .amat files in `mnist_back_image`: rows of 784 numbers in [0, 1] and a label."""
+def write_back_image(data_dir: Path) -> dict[str, int]:
+    """Two .amat files in `mnist_back_image`: rows of 784 numbers in [0, 1] and a label.
+
+    Returns the count of each.
+    """
     folder, rng = data_dir / "mnist_back_image", np.random.default_rng(0)
     folder.mkdir(parents=True)
-    for name, count in ((mnist_back_image.TRAIN, 60), (mnist_back_image.TEST, 15)):
+    counts = {mnist_back_image.TRAIN: 60, mnist_back_image.TEST: 15}
+    for name, count in counts.items():
         pixels, labels = rng.integers(0, 256, (count, 784)) / 255, np.arange(count) % 10
         np.savetxt(folder / name, np.column_stack([pixels, labels]), fmt="%.9g", delimiter="   ")
+    return counts
 
 
 def write_timit(data_dir: Path) -> None:
@@ -66,7 +71,7 @@ def small_files() -> Path:
 
 
 def write_all(data_dir: Path) -> None:
-    """All of them; the sums of the small files take the place of the published ones."""
+    """All of them; what is known of the small files takes the place of what is of the true ones."""
     svhn.MD5.update(write_svhn(data_dir))
-    write_back_image(data_dir)
+    mnist_back_image.COUNTS.update(write_back_image(data_dir))
     write_timit(data_dir)

@@ -19,6 +19,7 @@ ORIGIN = (
 )
 TRAIN = "mnist_background_images_test.amat"  # the larger of the two, as in the paper
 TEST = "mnist_background_images_train.amat"
+COUNTS = {TRAIN: 50_000, TEST: 12_000}  # images of each
 TESTED = 10_000  # of the smaller file
 TEXTURED = 0.05  # sd of a patch, of 0..1, below which it is too smooth to be used
 
@@ -42,8 +43,10 @@ def convert(folder: Path, into: Path) -> None:
     Those are rows of text in [0, 1], an image column by column.
     """
     for part, name, most in (("train", TRAIN, None), ("test", TEST, TESTED)):
-        table = pd.read_csv(folder / name, sep=r"\s+", header=None, dtype=np.float32, nrows=most)
-        pixels, labels = table.to_numpy()[:, :-1], table.to_numpy()[:, -1]
+        table = pd.read_csv(folder / name, sep=r"\s+", header=None, dtype=np.float32).to_numpy()
+        if table.shape != (COUNTS[name], 785) or not np.isfinite(table).all():
+            raise ValueError(f"{name}: expected {COUNTS[name]} whole rows of 785 numbers")
+        pixels, labels = table[:most, :-1], table[:most, -1]
         upright = (255 * pixels).round().reshape(-1, 28, 28).swapaxes(1, 2).astype(np.uint8)
         np.save(into / f"{part}.npy", upright.reshape(len(upright), -1))
         np.save(into / f"{part}_labels.npy", labels.astype(np.uint8))

@@ -1,6 +1,6 @@
 """Speech, TIMIT: frames of six stop consonants from a person's licensed folder (Supp. Note 7)."""
 
-import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -11,12 +11,13 @@ from fa_cli.data import Files, Setting
 from fa_cli.data.by_hand import converted
 from fa_cli.data.vectors import vectors
 from fa_cli.errors import UserError
-from fa_cli.results.formats import read_npz
+from fa_cli.results.formats import DAMAGE, read_npz
 
 STOPS = ("b", "d", "g", "p", "t", "k")
 RATE = 16_000  # samples a second
 FRAME = RATE // 100  # samples from one frame to the next: 10 ms
 WINDOW = 25 * RATE // 1000  # samples that a frame sees
+LATE = RATE // 2  # samples by which labels may outlast a recording that is whole
 COEFFICIENTS = 13  # of a frame; with first and second derivatives 39
 ORIGIN = (
     "get it from the Linguistic Data Consortium (LDC93S1, licensed) and put its folders TRAIN and "
@@ -54,16 +55,21 @@ def of_vectors(path: Path) -> Files:
     with read_npz(path) as stored:
         if lacking := [name for name in Files._fields if name not in stored]:
             raise UserError(f"{path} has no {lacking[0]}: expected {', '.join(Files._fields)}")
-        files = Files(*(stored[name] for name in Files._fields))
-    return files
+        try:
+            return Files(*(stored[name] for name in Files._fields))
+        except ValueError as error:  # of Python's objects
+            raise UserError(f"{path} holds other arrays than numbers ({error})") from None
 
 
 def utterances(folder: Path, part: str) -> Iterator[Path]:
     """Recordings of `train` or `test` that have labels, in the order of their paths."""
-    for path in sorted(folder.rglob("*")):
-        below = [name.lower() for name in path.relative_to(folder).parts]
+    files = []
+    for where, _, names in os.walk(folder, followlinks=True):  # a licensed folder lies elsewhere
+        files += [Path(where, name) for name in names]
+    for path in sorted(files):
+        first = path.relative_to(folder).parts[0].lower()
         spoken = path.suffix.lower() == ".wav" and not path.name.lower().startswith("sa")
-        if spoken and below[0] == part and labels_of(path):
+        if spoken and first == part and labels_of(path):
             yield path
 
 
@@ -77,7 +83,7 @@ def convert(folder: Path, into: Path) -> None:
     """Write vectors (count, 39) and labels of all stop consonants."""
     library = librosa()
     for part in ("train", "test"):
-        found = [frames(path, library) for path in utterances(folder, part)]
+        found = [frames_of(path, library) for path in utterances(folder, part)]
         if not sum(len(labels) for _, labels in found):
             raise UserError(f"{folder} has no stop consonants in {part.upper()}: {ORIGIN}")
         vectors, labels = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
@@ -96,9 +102,20 @@ def librosa() -> ModuleType:
     return librosa
 
 
+def frames_of(recording: Path, library: ModuleType) -> tuple[np.ndarray, np.ndarray]:
+    """As `frames`; raises ValueError that names a recording which is damaged."""
+    try:
+        return frames(recording, library)
+    except (OSError, MemoryError):  # no damage
+        raise
+    except DAMAGE as error:
+        raise ValueError(f"{recording}: {error}") from None
+
+
 def frames(recording: Path, library: ModuleType) -> tuple[np.ndarray, np.ndarray]:
     """Vectors (count, 39) and labels of the 10 ms frames whose middle is in a stop consonant."""
-    sound, _ = library.load(io.BytesIO(recording.read_bytes()), sr=RATE)
+    with open(recording, "rb") as file:
+        sound, _ = library.load(file, sr=RATE)
     cepstrum = library.feature.mfcc(
         y=sound, sr=RATE, n_mfcc=COEFFICIENTS, hop_length=FRAME, win_length=WINDOW, n_fft=512
     )
@@ -110,6 +127,8 @@ def frames(recording: Path, library: ModuleType) -> tuple[np.ndarray, np.ndarray
     assert labels is not None  # as `utterances` has it
     for line in labels.read_text().splitlines():
         start, stop, phone = line.split()
+        if int(stop) > len(sound) + LATE:
+            raise ValueError(f"it ends before its labels, at {len(sound)} of {stop} samples")
         if phone in STOPS:
             which[(int(start) <= middles) & (middles < int(stop))] = STOPS.index(phone)
     return vectors[which >= 0], which[which >= 0]
