@@ -81,7 +81,8 @@ class RuleConfig:
     feedback_scale: Any = key(
         0.5,
         "beta: range of uniform B_l, sd of normal ones; one, or a list with one for each B_l; or "
-        "matched: errors are about as large in all layers",
+        "matched: about as much error as in the layer above, or as at the output where other than "
+        "raw signals travel",
     )
     feedback_distribution: str = key("uniform", "of B_l", choices=DISTRIBUTIONS)
     feedback_sparsity: Any = key(

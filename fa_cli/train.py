@@ -164,13 +164,19 @@ def match(net: Network, data: Data, phase: Phase, layers: Collection[int]) -> No
     """Scale B_l of some layers, from the top down, until delta_l is as large as the error.
 
     That is in the root mean square over the probe and units, for each seed. Paper, Supp. Note 5:
-    "so that roughly the same magnitude of error arrived at each layer".
+    "so that roughly the same magnitude of error arrived at each layer". Raises UserError where
+    nothing arrives.
     """
     net.feedback = phase.feedback
     for l in sorted(layers, reverse=True):
         signals = net.observer("probe")(data.probe)
         delta = phase.deltas(net, signals, phase.probe_noise)[l]
         error, arriving = ((array**2).mean(axis=(1, 2)) for array in (signals.error, delta))
+        if (arriving == 0).any():
+            raise UserError(
+                f"rule.feedback_scale=matched: no signal reaches layer {l} before it has learned: "
+                "type a number"
+            )
         phase.feedback[l] *= net.backend.xp.sqrt(error / arriving)[:, None, None]
 
 

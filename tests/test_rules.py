@@ -276,11 +276,34 @@ def test_matched_feedback(tmp_path, case):
         *words,
         "record.metrics=[loss,delta_norm]",
     ]
+    error, *arriving = signals_at_the_start(tmp_path, *words)
+    for delta in arriving:
+        np.testing.assert_allclose(delta / error, 1, rtol=tolerance)
+
+
+@pytest.mark.parametrize("derivative", ["local", "passed"])
+def test_matched_feedback_below_a_number(tmp_path, derivative):
+    """Raw signals keep the size that the number gives them, others that of the error."""
+    words = ["model=tanh", "model.sizes=[30,400,300,200]", f"rule.derivative={derivative}"]
+    words += ["rule.feedback_scale=[matched,1]", "record.metrics=[loss,delta_norm]"]
+    error, lower, upper = signals_at_the_start(tmp_path, *words)
+    assert (upper / error > 5).all()
+    expected = upper if derivative == "local" else error
+    np.testing.assert_allclose(lower / expected, 1, rtol=0.1)
+
+
+def test_matched_feedback_of_silent_units(here):
+    """Nothing travels through units whose derivatives are all 0."""
+    words = ["model.hidden=relu", "model.weight_scale=0", "rule.derivative=passed"]
+    words += ["model.sizes=[64,20,20,10]", "rule.feedback_scale=matched"]
+    told(here("experiment=debug", *words), "matched: no signal reaches layer 1", "type a number")
+
+
+def signals_at_the_start(tmp_path, *words) -> list[pd.Series]:
+    """Root mean square of the error and of delta_1 and delta_2 of two hidden layers, by seed."""
     succeed(run_here(tmp_path, *words, "steps=1", "seeds=3"))
     (path,) = tmp_path.rglob("metrics.csv")
     units = yaml.safe_load((path.parent / "config.yaml").read_text())["model"]["sizes"]
     first = pd.read_csv(path).query("step == 0")
     error = np.sqrt(2 * first["loss"] / units[-1])
-    for l in (1, 2):
-        arriving = first[f"delta_norm_{l}"] / np.sqrt(units[l])
-        np.testing.assert_allclose(arriving / error, 1, rtol=tolerance)
+    return [error, *(first[f"delta_norm_{l}"] / np.sqrt(units[l]) for l in (1, 2))]
