@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,19 @@ def test_memory_is_that_of_the_process_alone():
     code = "from fa_cli.results.recorder import peak_memory; print(peak_memory())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert 20 < int(done.stdout) < large.nbytes >> 20
+
+
+@pytest.mark.slow
+@needs_mnist
+def test_memory_of_large_networks(tmp_path):
+    """Below the images as bytes, four times the parameters, and 300 MB for Python and libraries."""
+    words = ["experiment=note9_narrow", "rule=bp", "optimizer.schedule=[]", "steps=1"]
+    succeed(run_command(tmp_path, *words, "record.reconstructions=0"))
+    folder = run_folder(tmp_path)
+    sizes = yaml.safe_load((folder / "config.yaml").read_text())["model"]["sizes"]
+    parameters = 5 * sum((below + 1) * above for below, above in pairwise(sizes))
+    peak = json.loads((folder / "manifest.json").read_text())["peak_memory_mb"]
+    assert peak * 2**20 < 70_000 * 784 + 4 * 4 * parameters + 300e6
 
 
 def test_help_version_and_config(fa_run, tmp_path):
