@@ -324,6 +324,13 @@ def test_an_image_that_is_moved():
     assert abs(where[:, :, 14, 14] - where[:, :, 14, 15]).mean() < 0.3
 
 
+def test_an_image_has_no_part_of_another():
+    """What comes in at the edges is as the edge: black images stay black, white ones white."""
+    pixels = np.repeat(np.array([0, 255] * 50, np.uint8)[:, None], 28 * 28, axis=1)
+    moved = Distortion(100.0, 20.0, 45.0, 0.5)(pixels, np.random.default_rng(0))
+    np.testing.assert_array_equal(moved, pixels)
+
+
 def test_only_square_images_can_be_distorted():
     """Others have no rows to be bent."""
     with pytest.raises(UserError, match="only square grey ones"):

@@ -35,10 +35,12 @@ class Distortion(NamedTuple):
                 f"these images have {images.shape[1]} values: only square grey ones can be "
                 "distorted; type dataset.elastic=0 and so on"
             )
-        seen = images.reshape(-1, side, side)
-        changed = np.empty_like(seen)
-        for image, where, out in zip(seen, self.places(len(seen), side, rng), changed, strict=True):
-            scipy.ndimage.map_coordinates(image, where, out, order=1, mode="nearest")
+        where = self.places(len(images), side, rng).swapaxes(0, 1)  # (2, count, side, side)
+        np.clip(where, 0, side - 1, out=where)  # so that an image has no part of the one below it
+        where[0] += side * np.arange(len(images))[:, None, None]
+        changed = np.empty(where.shape[1:], images.dtype)
+        column = images.reshape(-1, side)  # one image above another
+        scipy.ndimage.map_coordinates(column, where, changed, order=1, mode="nearest")
         return changed.reshape(images.shape)
 
     def places(self, count: int, side: int, rng: np.random.Generator) -> np.ndarray:
