@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from fa_cli import tally, terminal
+from fa_cli.backend import usable_cores
 from fa_cli.claims.report import read_claims
 from fa_cli.data.by_hand import BY_HAND, is_lacking
 from fa_cli.data.fetch import data_folder
@@ -191,10 +192,10 @@ def lacking(part: Part, data_dir: str) -> str:
 
 
 def cost(part: Part, outputs: Path) -> float:
-    """Seconds that the unfinished runs of a part take here, about."""
+    """Seconds that the unfinished runs of a part take here on up to two cores, about."""
     known = costs_there()
     there = [known["seconds"].get(run, np.nan) for run in part.unfinished(outputs)]
-    return sum(there) * known["speed"] / speed()
+    return sum(there) * known["speed"] / speed() * 2 / min(2, usable_cores())
 
 
 @cache
