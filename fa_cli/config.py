@@ -117,7 +117,7 @@ def sweep_size(words: Sequence[str]) -> int | None:
     try:
         whole = compose([word for word in typed if "," not in word])  # one run has one value
         sweeper = sweeper_of(whole.hydra)
-        if not sweeper["_target_"].endswith(".BasicSweeper"):
+        if not is_grid(sweeper):
             return None
         params = sweeper.get("params") or {}
         said = {key: f"{key}={value}" for key, value in params.items()}
@@ -136,6 +136,11 @@ def sweeper_of(state: DictConfig) -> DictConfig:
     return state.sweeper
 
 
+def is_grid(sweeper: Mapping) -> bool:
+    """Whether a sweeper makes all combinations of values, as Hydra's own does."""
+    return sweeper["_target_"].endswith(".BasicSweeper")
+
+
 def check_sweep(state: DictConfig, words: Sequence[str]) -> None:
     """Raise UserError for what a sweep's YAML file says and Hydra would pass over in silence.
 
@@ -150,7 +155,7 @@ def check_sweep(state: DictConfig, words: Sequence[str]) -> None:
             "`hydra:` in your YAML file, or add -m"
         )
     for key, value in params.items():
-        if OmegaConf.is_list(value) and sweeper["_target_"].endswith(".BasicSweeper"):
+        if OmegaConf.is_list(value) and is_grid(sweeper):
             values = ",".join(map(str, value))
             tally.add(tally.STOPPING)  # all runs are wrong
             raise UserError(
