@@ -26,8 +26,8 @@ PAPER = {"bp": 1.62, "fa": 1.32}  # percent of the test images at the end
 BETTER = {  # experiment with feedback alignment: how it is shown, what the paper has
     "note5_tanh": (Look("Feedback alignment", "#00441b", "-"), 1.32),
     "note5_dropout": (Look("+ dropout", "#41ab5d", "--"), 1.2),
-    "note5_relu": (Look("+ dropout, ReLU", "0.6", ":"), None),
-    "note5_piecewise": (Look("+ dropout, piece-wise linear", "#8c510a", "-."), 1.1),
+    "note5_piecewise": (Look("+ dropout, piece-wise linear", "#bf812d", "-"), 1.1),
+    "note5_relu": (Look("+ dropout, ReLU", "#543005", ":"), None),  # over it, where it is the same
     "note5_local": (Look("+ untied fields", "#2166ac", "-"), 0.8),
     "note5_distorted": (Look("+ distortions", "#b2182b", "--"), 0.5),
     "note5_deep": (Look("ten hidden layers", "#762a83", ":"), 1.45),
