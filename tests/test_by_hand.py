@@ -1,6 +1,7 @@
 """Data that a person must get: house numbers, speech, digits over photographs, in small files."""
 
 import errno
+import io
 import json
 import subprocess
 import sys
@@ -180,7 +181,8 @@ def test_a_file_of_images_that_was_cut(data_dir, name, kept):
 @pytest.mark.parametrize(
     ("suffix", "content", "said"),
     [
-        (".WAV", lambda whole: whole[:1664], "it ends before its labels, at 320 of 9600 samples"),
+        (".WAV", lambda whole: whole[:-2], "15999 of 16000 samples are there"),
+        (".WAV", lambda whole: as_riff(whole, 7000), "it ends before its labels, at 7000 of 16000"),
         (".WAV", lambda whole: b"no sound", "Format not recognised"),
         (".PHN", lambda whole: b"0 5\n", "not enough values"),
         (".PHN", lambda whole: whole + b"\xff", "codec"),
@@ -194,14 +196,25 @@ def test_a_recording_that_is_damaged(data_dir, suffix, content, said):
         timit.files_of(data_dir / "timit")
 
 
+def as_riff(sphere: bytes, samples: int) -> bytes:
+    """The first samples of a recording in another format, whose header agrees with them."""
+    import soundfile
+
+    sound, rate = soundfile.read(io.BytesIO(sphere), stop=samples)
+    soundfile.write(riff := io.BytesIO(), sound, rate, format="WAV")
+    return riff.getvalue()
+
+
 @pytest.mark.slow
 def test_recordings_that_lie_elsewhere(tmp_path):
-    """TRAIN and TEST are links into a folder that cannot be written to."""
+    """TRAIN and TEST are links, and so may be train: none is taken twice."""
     pytest.importorskip("soundfile")
     write_timit(tmp_path / "licensed")
     (tmp_path / "timit").mkdir()
     for part in ("TRAIN", "TEST"):
         (tmp_path / "timit" / part).symlink_to(tmp_path / "licensed" / "timit" / part)
+    (tmp_path / "timit" / "train").symlink_to("TRAIN")
+    (tmp_path / "timit" / "loop").symlink_to(".")
     assert timit.files_of(tmp_path / "timit").train.shape == (120, 39)
 
 

@@ -1,6 +1,7 @@
 """Speech, TIMIT: frames of six stop consonants from a person's licensed folder (Supp. Note 7)."""
 
-import os
+import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -17,7 +18,8 @@ STOPS = ("b", "d", "g", "p", "t", "k")
 RATE = 16_000  # samples a second
 FRAME = RATE // 100  # samples from one frame to the next: 10 ms
 WINDOW = 25 * RATE // 1000  # samples that a frame sees
-LATE = RATE // 2  # samples by which labels may outlast a recording that is whole
+HEADER = 1024  # bytes, of NIST SPHERE
+LATE = RATE // 2  # samples by which labels may outlast a recording of another format
 COEFFICIENTS = 13  # of a frame; with first and second derivatives 39
 ORIGIN = (
     "get it from the Linguistic Data Consortium (LDC93S1, licensed) and put its folders TRAIN and "
@@ -63,14 +65,12 @@ def of_vectors(path: Path) -> Files:
 
 def utterances(folder: Path, part: str) -> Iterator[Path]:
     """Recordings of `train` or `test` that have labels, in the order of their paths."""
-    files = []
-    for where, _, names in os.walk(folder, followlinks=True):  # a licensed folder lies elsewhere
-        files += [Path(where, name) for name in names]
-    for path in sorted(files):
-        first = path.relative_to(folder).parts[0].lower()
-        spoken = path.suffix.lower() == ".wav" and not path.name.lower().startswith("sa")
-        if spoken and first == part and labels_of(path):
-            yield path
+    tops = {path.resolve() for path in folder.glob("*") if path.name.lower() == part}
+    for top in sorted(tops):  # where links to a licensed folder lead
+        for path in sorted(top.rglob("*")):
+            spoken = path.suffix.lower() == ".wav" and not path.name.lower().startswith("sa")
+            if spoken and labels_of(path):
+                yield path
 
 
 def labels_of(recording: Path) -> Path | None:
@@ -114,8 +114,11 @@ def frames_of(recording: Path, library: ModuleType) -> tuple[np.ndarray, np.ndar
 
 def frames(recording: Path, library: ModuleType) -> tuple[np.ndarray, np.ndarray]:
     """Vectors (count, 39) and labels of the 10 ms frames whose middle is in a stop consonant."""
-    with open(recording, "rb") as file:
-        sound, _ = library.load(file, sr=RATE)
+    content = recording.read_bytes()
+    sound, _ = library.load(io.BytesIO(content), sr=RATE)
+    said = re.search(rb"sample_count -i (\d+)", content[:HEADER])
+    if said and len(sound) < int(said[1]):
+        raise ValueError(f"{len(sound)} of {int(said[1])} samples are there")
     cepstrum = library.feature.mfcc(
         y=sound, sr=RATE, n_mfcc=COEFFICIENTS, hop_length=FRAME, win_length=WINDOW, n_fft=512
     )
