@@ -115,6 +115,17 @@ def test_a_claims_own_command_makes_all_its_runs():
         assert wanted <= made, claim["id"]
 
 
+@pytest.mark.parametrize(("cores", "times"), [(1, 2), (2, 1), (8, 1)])
+def test_times_of_a_machine_like_that_of_the_reference_results(tmp_path, monkeypatch, cores, times):
+    """They are of two cores; one takes twice as long."""
+    known = paper.costs_there()
+    monkeypatch.setattr(paper, "speed", lambda: known["speed"])
+    monkeypatch.setattr(paper, "usable_cores", lambda: cores)
+    part = paper.Part("note9", [], ["note9_wide/rule=bp", "note9_wide/rule=fa"], set())
+    expected = sum(known["seconds"][run] for run in part.runs)
+    assert paper.cost(part, tmp_path) == times * expected
+
+
 def test_what_there_is_to_do(tmp_path):
     """Nothing is trained; parts without data say what they lack."""
     said = succeed(run_here(tmp_path, "paper", "list=true", f"data_dir={tmp_path}"))
