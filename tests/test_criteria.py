@@ -185,13 +185,6 @@ def dying(relu, piecewise, p) -> dict[str, Run]:
     return runs
 
 
-def decays(p) -> dict[str, Run]:
-    """FA's errors are below those of the better of two weight decays with this p."""
-    fa, best = smaller(FEW, MORE, p)
-    errors = {"fa": fa, "decay 1e-4": best + 1, "decay 1e-3": best}
-    return {name: ends(test_error=values) for name, values in errors.items()}
-
-
 def blurred(*ratios) -> dict[str, Run]:
     """Reconstruction errors of three seeds in these ratios."""
     bp = np.array([2.0, 9.0, 30.0])
@@ -582,12 +575,6 @@ CASES = {  # criterion: (what it is, runs[, parameters]), ..
         (CLOSE, dying(30.1, 10, 0.011)),
         (NOT_MET, dying(9.9, 10, 0.009)),
         (NOT_MET, dying(30.1, 10, 0.51)),
-    ],
-    "N5.16": [
-        (MET, decays(0.009)),
-        (CLOSE, decays(0.011)),
-        (CLOSE, decays(0.49)),
-        (NOT_MET, decays(0.51)),
     ],
     "N9.5": [
         (MET, blurred(2.01, 2.01, 2.01)),

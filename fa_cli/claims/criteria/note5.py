@@ -1,4 +1,4 @@
-"""Supp. Note 5: units that die, and what regularises as feedback alignment does."""
+"""Supp. Note 5: units that die."""
 
 import numpy as np
 
@@ -24,20 +24,3 @@ def dead(run: Run) -> np.ndarray:
     """Percent of hidden units that are silent on all test images at the end, (S,)."""
     columns = [name for name in run.metrics if name.startswith("dead_units_")]
     return np.mean([final(run, name) for name in columns or ["dead_units_1"]], axis=0)
-
-
-@criterion("N5.16")
-def better_than_weight_decay(runs: Runs) -> Judgement:
-    """FA ends below backprop with the best of its weight decays: Welch, p < 0.01.
-
-    The best is that of the lowest test error, which favours backprop.
-    """
-    errors = {name: final(run, "test_error") for name, run in runs.items()}
-    fa, *others = errors
-    best = min(others, key=lambda name: errors[name].mean())
-    p = p_smaller(errors[fa], errors[best])
-    numbers = {fa: errors[fa], best: errors[best]}
-    test = f"one-sided Welch t-test against the best of {len(others)} decays, p < 0.01"
-    close = errors[fa].mean() < errors[best].mean()
-    effect = welch_interval(errors[fa], errors[best])
-    return Judgement(numbers, p < 0.01, close, test, p, best, effect)
