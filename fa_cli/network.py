@@ -20,7 +20,7 @@ from fa_cli.signals import Array, Deltas, Signals  # noqa: F401 - as above
 from fa_cli.units import ACTIVATIONS, Unit
 
 Drawn = dict[int, np.ndarray]  # by layer, (S, ...)
-MATCHED = "matched"  # the word for feedback that brings about as much error to a layer
+MATCHED = "matched"  # the word for feedback whose scale follows from the errors it brings
 
 
 @dataclass

@@ -51,16 +51,13 @@ class View:
     def performance(self) -> dict[str, Array]:
         """Squared error, its normalisation and wrong answers, summed over all held-out examples."""
         xp, double, show = self.xp, "float64", self.net.observer("heldout")
-
-        def answer(batch) -> Array:  # so that signals of one batch are gone when the next is shown
-            signals = self.signals if batch is self.data.probe else show(batch)
-            return self.net.answer(signals.activations[-1])
-
         squared = wrong = count = total_squared = 0
         total: Array = 0
         for batch in self.data.heldout():
             _, target, labels = batch
-            y = answer(batch)
+            signals = self.signals if batch is self.data.probe else show(batch)
+            y = self.net.answer(signals.activations[-1])
+            del signals  # large, and not to live on while the next batch is shown
             squared = squared + ((target - y) ** 2).sum(axis=(1, 2), dtype=double)
             total = total + target.sum(axis=1, dtype=double)
             total_squared = total_squared + (target**2).sum(axis=(1, 2), dtype=double)
