@@ -5,7 +5,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from fa_cli import config, experiment, tally
+from fa_cli import composing, experiment, tally
 from fa_cli.errors import UserError
 from fa_cli.folders import as_path
 from fa_cli.naming import quoted
@@ -15,13 +15,13 @@ from fa_cli.results.reading import Results, load_run, together
 def run_words(words: Sequence[str]) -> Results:
     """Compose, train and read one run."""
     words = searched([as_path(word) for word in words])
-    with config.apart():
-        composed = None if {*words} & {"-m", "--multirun"} else config.compose(words)
+    with composing.apart():
+        composed = None if {*words} & {"-m", "--multirun"} else composing.compose(words)
         if composed is None or str(composed.hydra.mode).endswith("MULTIRUN"):
             raise UserError(
                 f"{' '.join(words)}: is a sweep: type it as a command, or call run for each run"
             )
-        config.check_sweep(composed.hydra, words)
+        composing.check_sweep(composed.hydra, words)
         folder = Path(composed.hydra.run.dir)
         own = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
         outcome = experiment.run(own, folder, composed.hydra.overrides.task)

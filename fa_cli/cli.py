@@ -39,9 +39,9 @@ def train(cfg: DictConfig) -> float:
 
     Launchers call it in other processes, so it imports what it needs.
     """
-    from fa_cli import cli, config, tally
+    from fa_cli import cli, composing, tally
 
-    config.register()
+    composing.register()
     return tally.attempt(cli.train_here, cfg)
 
 
@@ -86,13 +86,13 @@ def train_here(cfg: DictConfig) -> float:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from fa_cli import clusters, config, experiment
+    from fa_cli import clusters, composing, experiment
 
     state = HydraConfig.get()
     typed = list(state.overrides.task)
     folder = Path(state.runtime.output_dir)
     tally.add(tally.BEGUN, str(folder), clusters.own_log())
-    config.check_sweep(state, sys.argv)
+    composing.check_sweep(state, sys.argv)
     fail_fast = true_or_false("fail_fast", cfg.get("fail_fast", False))
     if tally.has(tally.STOPPING) or (fail_fast and tally.has(tally.FAILED)):
         tally.add(tally.LEFT_OUT)
@@ -222,16 +222,16 @@ def command(words: list[str]) -> None:
     hydra_messages.command = "" if app is train else app.__name__
     several = False
     if app is train:
-        from fa_cli import config
+        from fa_cli import composing
 
         if words in (["--help"], ["-h"]):
-            config.tell_hydra()
+            composing.tell_hydra()
             show_help()
             return
-        config.register()
+        composing.register()
         switches = {"-m", "--multirun", "hydra.mode=MULTIRUN"}
         several = bool({*words} & switches) or any("sweep=" in word for word in words)
-        size = config.sweep_size(words) if several else 1
+        size = composing.sweep_size(words) if several else 1
         if size == 0:
             raise UserError(NOTHING)
         tally.expect(size)

@@ -9,7 +9,7 @@ import pandas as pd
 import yaml
 from omegaconf import DictConfig
 
-from fa_cli import config, experiment, terminal
+from fa_cli import composing, config, experiment, terminal
 from fa_cli.backend import BACKENDS
 from fa_cli.errors import UserError
 from fa_cli.folders import results_in
@@ -32,7 +32,7 @@ def measure_runs(cfg: DictConfig) -> None:
 
     Raises UserError where none has a checkpoint, and for an unknown metric.
     """
-    config.register()
+    composing.register()
     metrics, cpu = listed(cfg.metrics), true_or_false("cpu", cfg.cpu)
     for name in metrics:
         METRICS.find(name)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 from omegaconf import MISSING, DictConfig
 
-from fa_cli import config, options, terminal
+from fa_cli import composing, config, options, terminal
 from fa_cli.backend import BACKENDS
 from fa_cli.data import DATASETS
 from fa_cli.errors import UserError, suggest
@@ -43,7 +43,7 @@ class Key(NamedTuple):
 
 def tell_keys(cfg: DictConfig) -> None:
     """Print the keys that have one of some words in them; raises UserError where none does."""
-    config.register()
+    composing.register()
     for key in with_words(all_keys(), listed(cfg.names)):
         of = f" ({key.of})" if key.of else ""
         default = f"default {key.defaults}" if key.defaults else ""
@@ -54,7 +54,7 @@ def tell_keys(cfg: DictConfig) -> None:
 
 def tell_metrics(cfg: DictConfig) -> None:
     """Print what some metrics, or all, measure; raises UserError where one is unknown."""
-    config.register()
+    composing.register()
     names = [name if name in METRICS else metric_of(name) for name in listed(cfg.names)]
     for name in names:
         METRICS.find(name)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fa_cli import cli, config, tally
+from fa_cli import cli, composing, tally
 from fa_cli.backend import Backend, NumpyBackend
 from fa_cli.data import Batch
 from fa_cli.layers import LAYERS, load_layers
@@ -73,7 +73,7 @@ def run_here(folder: Path, *words: str, **environment: str) -> subprocess.Comple
     out, err = io.StringIO(), io.StringIO()
     names = ("HYDRA_FULL_ERROR", tally.WHERE, tally.SINCE, tally.TALLY, tally.COMMAND)
     own = dict.fromkeys(names, "")  # it sets these
-    with pytest.MonkeyPatch.context() as patch, config.apart():
+    with pytest.MonkeyPatch.context() as patch, composing.apart():
         for name, value in (own | environment).items():
             patch.setenv(name, value)
         patch.setattr(sys, "argv", ["fa-run", *words])

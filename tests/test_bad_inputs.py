@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from test_configs import PARTS, checked, composed, files_of
 
 import fa_cli
-from fa_cli import config
+from fa_cli import schema
 from fa_cli.data import fetch
 from fa_cli.errors import UserError
 from fa_cli.results.formats import DAMAGE, npz, read_npz
@@ -76,7 +76,7 @@ def places(node: Any, above: tuple = ()) -> Iterator[tuple]:
 def own_keys(file: str) -> list[tuple]:
     """The keys that an option file such as `dataset=teacher` sets."""
     group, name = file.split("=")
-    written = yaml.safe_load((config.FOLDER / group / f"{name}.yaml").read_text())
+    written = yaml.safe_load((schema.FOLDER / group / f"{name}.yaml").read_text())
     return [(group, key) for key in written.get(group, written)]
 
 

@@ -32,7 +32,7 @@ from helpers import (
     wait_for,
 )
 
-from fa_cli import cli, config
+from fa_cli import cli, composing
 from fa_cli.data import fetch
 
 FILES = {"metrics.csv", "summary.csv", "config.yaml", "manifest.json", "done"}
@@ -170,8 +170,8 @@ SIZES = {  # a command line: how many runs it makes
 @pytest.mark.parametrize("line", SIZES)
 def test_how_many_runs_a_sweep_makes(line):
     """All combinations; a search shows it only at its end."""
-    with config.apart():
-        assert config.sweep_size(line.split()) == SIZES[line]
+    with composing.apart():
+        assert composing.sweep_size(line.split()) == SIZES[line]
 
 
 def test_a_sweep_and_the_names_of_its_folders(fa_run, tmp_path):

@@ -10,7 +10,7 @@ from helpers import is_there, run_here, succeed
 from omegaconf import OmegaConf
 from small_data import small_files
 
-from fa_cli import config
+from fa_cli import composing, config, schema
 from fa_cli.data.by_hand import BY_HAND
 from fa_cli.schema import RunConfig
 
@@ -43,7 +43,7 @@ def files_of(groups: Iterable[str]) -> list[str]:
     """`dataset=teacher` and the like: every option of some groups."""
     found = []
     for group in groups:
-        files = sorted((config.FOLDER / group.lstrip("+")).glob("*.yaml"))
+        files = sorted((schema.FOLDER / group.lstrip("+")).glob("*.yaml"))
         found += [f"{group}={path.stem}" for path in files]
     return found
 
@@ -51,8 +51,8 @@ def files_of(groups: Iterable[str]) -> list[str]:
 @cache
 def composed(*words: str) -> dict:
     """The config of a run that these words compose, as plain values; nothing is checked yet."""
-    with config.apart():
-        whole = config.compose(words)
+    with composing.apart():
+        whole = composing.compose(words)
         own = OmegaConf.masked_copy(whole, [key for key in whole if key != "hydra"])
         return OmegaConf.to_container(own, resolve=True)
 
@@ -71,7 +71,7 @@ def test_every_file_composes(file):
 @pytest.mark.quick
 def test_no_config_names_code():
     """Names resolve through registries: no file of conf/ has an import to run."""
-    for path in config.FOLDER.rglob("*.yaml"):
+    for path in schema.FOLDER.rglob("*.yaml"):
         assert "_target_" not in path.read_text(), path
 
 
@@ -80,7 +80,7 @@ def test_per_rule_settings():
     """An experiment's setting for each algorithm, and its value for a rule it does not know."""
     for rule, rate in {"bp": 0.01, "shallow": 6, "dfa": 0.01}.items():
         assert composed(f"rule={rule}")["optimizer"]["learning_rate"] == rate
-    config.tell_hydra()
+    composing.tell_hydra()
     scale = "${per_rule:{bp:[0.05,0.5],other:0.05}}"
     for rule, expected in {"bp": [0.05, 0.5], "fa": 0.05}.items():
         assert OmegaConf.create({"rule": {"name": rule}, "scale": scale}).scale == expected

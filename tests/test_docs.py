@@ -13,7 +13,7 @@ import hydra
 import pytest
 from helpers import run_command, run_here, succeed
 
-from fa_cli import cli, config, reference
+from fa_cli import cli, composing, reference
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -102,9 +102,9 @@ def test_what_a_sentence_names_can_be_typed(line):
     words = rest if first in cli.SUBCOMMANDS else [first, *rest]
     overrides = [word for word in words if re.match(r"[^-].*=|\+", word)]
     alone = [re.sub(r",[^\]]*$", "", word) for word in overrides]
-    with config.apart():
+    with composing.apart():
         if first not in cli.SUBCOMMANDS:
-            config.compose(alone)
+            composing.compose(alone)
             return
         with hydra.initialize_config_dir(cli.CONF, version_base="1.3"):
             assert hydra.compose(first, overrides=alone)
@@ -123,7 +123,7 @@ def test_links_lead_somewhere(page):
 @pytest.mark.parametrize("page", MADE)
 def test_tables_are_those_of_the_code(page):
     """Where they are not: python tests/test_docs.py."""
-    with config.apart():
+    with composing.apart():
         assert (DOCS / page).read_text() == MADE[page]()
 
 
@@ -135,6 +135,6 @@ def test_every_page_is_in_the_site():
 
 
 if __name__ == "__main__":
-    config.register()
+    composing.register()
     for name, make in MADE.items():
         (DOCS / name).write_text(make())

@@ -10,7 +10,7 @@ import yaml
 from helpers import run_here, start_command, succeed, told, wait_for
 from omegaconf import OmegaConf
 
-from fa_cli import config, paper
+from fa_cli import composing, config, paper
 from fa_cli.claims.report import read_claims
 from fa_cli.results.identity import identity
 from fa_cli.results.reading import finished, read_yaml
@@ -58,7 +58,7 @@ def test_the_same_command_finds_reference_results_finished():
     Fig. 4's first search was typed by hand on an experiment whose schedule is another one now.
     """
     other = {}
-    with config.apart():
+    with composing.apart():
         every = sorted(REFERENCE.rglob(".hydra/overrides.yaml"))
         searched = [path for path in every if path.is_relative_to(REFERENCE / "search")]
         for typed in [*(path for path in every if path not in searched), *searched[::12]]:
@@ -67,7 +67,7 @@ def test_the_same_command_finds_reference_results_finished():
             by_hand = not any(word.startswith("+sweep=") for word in words)
             if run.parent.name == "fig4_spiking" and by_hand and typed in searched:
                 continue
-            composed = config.compose(words)
+            composed = composing.compose(words)
             own = OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])
             plain = config.resolve(own, words)
             now = identity(plain, config.option_defaults(plain))

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from helpers import run_here, succeed, told
 
-from fa_cli import config, reference
+from fa_cli import composing, reference
 from fa_cli.probes import METRICS, load_metrics
 
 load_metrics()
@@ -23,7 +23,7 @@ EVERYTHING = {  # metrics: a run that measures them all
 @pytest.fixture(scope="module")
 def keys() -> list[reference.Key]:
     """All of them."""
-    with config.apart():
+    with composing.apart():
         return reference.all_keys()
 
 
@@ -57,9 +57,9 @@ def test_defaults_of_yaml_files(keys):
     momentum = known["optimizer.momentum", ""]
     assert momentum.defaults == "0.0; 0.9 with optimizer=momentum"
     assert "logistic with model=logistic, model=spiking" in known["model.output", ""].defaults
-    with config.apart():
+    with composing.apart():
         for choice, value in known["model.weight_scale", ""].others.items():
-            assert f"{config.compose([choice]).model.weight_scale}" == value
+            assert f"{composing.compose([choice]).model.weight_scale}" == value
 
 
 def test_keys_and_metrics_by_what_one_knows(tmp_path):
