@@ -89,6 +89,7 @@ SWEEPS = {  # name: (tiny commands, figures drawn from what they make)
         [
             ["+sweep=note5", *DEEP, "epochs=2"],
             ["+sweep=note5_variants", *DEEP, "experiment=note5_dropout", "epochs=1"],
+            ["experiment=note5_decay", "rule=bp", *DEEP, "epochs=1"],
         ],
         ["note5"],
     ),
@@ -320,12 +321,14 @@ def test_fig_s5(made):
 
 
 def test_note_5(made):
-    """The error of both rules; of feedback alignment with and without dropout; nine fields."""
+    """The error of both rules, also with weight decay or dropout; nine fields."""
     results = made("note5")
     left, middle, right = FIGURES["note5"](results).axes
     for rule in ("bp", "fa"):
         run = run_of(results, "note5_tanh", rule)
         shows(curve(left, RULES[rule].label), mean(run, "test_error", "epoch"))
+    decay = run_of(results, "note5_decay", "bp")
+    shows(curve(left, "Backprop + weight decay"), mean(decay, "test_error", "epoch"))
     shows(curve(middle, "+ dropout"), mean(run_of(results, "note5_dropout"), "test_error", "epoch"))
     fields = run_of(results, "note5_tanh").arrays["receptive_fields_after"]
     picture = right.images[0].get_array()

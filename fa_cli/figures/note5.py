@@ -23,14 +23,18 @@ from fa_cli.figures.found import by_rule, find_runs
 from fa_cli.results.reading import Run, receptive_fields
 
 PAPER = {"bp": 1.62, "fa": 1.32}  # percent of the test images at the end
-BETTER = {  # experiment with feedback alignment: how it is shown, what the paper has
-    "note5_tanh": (Look("Feedback alignment", "#00441b", "-"), 1.32),
-    "note5_dropout": (Look("+ dropout", "#41ab5d", "--"), 1.2),
-    "note5_piecewise": (Look("+ dropout, piece-wise linear", "#bf812d", "-"), 1.1),
-    "note5_relu": (Look("+ dropout, ReLU", "#543005", ":"), None),  # over it, where it is the same
-    "note5_local": (Look("+ untied fields", "#2166ac", "-"), 0.8),
-    "note5_distorted": (Look("+ distortions", "#b2182b", "--"), 0.5),
-    "note5_deep": (Look("ten hidden layers", "#762a83", ":"), 1.45),
+VARIANTS = {  # experiment and rule: how it is shown, what the paper has
+    "note5_tanh": {"fa": (Look("Feedback alignment", "#00441b", "-"), 1.32)},
+    "note5_decay": {"bp": (Look("Backprop + weight decay", "#737373", "--"), None)},
+    "note5_dropout": {
+        "bp": (Look("Backprop + dropout", "#a6611a", ":"), None),
+        "fa": (Look("+ dropout", "#41ab5d", "--"), 1.2),
+    },
+    "note5_piecewise": {"fa": (Look("+ dropout, piece-wise linear", "#bf812d", "-"), 1.1)},
+    "note5_relu": {"fa": (Look("+ dropout, ReLU", "#543005", ":"), None)},  # drawn over that
+    "note5_local": {"fa": (Look("+ untied fields", "#2166ac", "-"), 0.8)},
+    "note5_distorted": {"fa": (Look("+ distortions", "#b2182b", "--"), 0.5)},
+    "note5_deep": {"fa": (Look("ten hidden layers", "#762a83", ":"), 1.45)},
 }
 
 
@@ -38,21 +42,24 @@ BETTER = {  # experiment with feedback alignment: how it is shown, what the pape
 def note5(results: Path) -> Figure:
     """a: error on the 10,000 test images, mean and one s.d. over seeds; b: with FA, augmented.
 
-    Marks at the right edge are the paper's final errors. c: incoming weights of 100 units of the
-    first layer after learning with feedback alignment.
+    In a also backprop with weight decay and with dropout. Marks at the right edge are the paper's
+    final errors. c: incoming weights of 100 units of the first layer after learning with feedback
+    alignment.
     """
     runs = by_rule(find_runs(results, "note5_tanh"))
     drawing, (left, middle, right) = panels((10.5, 3.2), columns=3)
     shown = looks(runs)
     for rule, run in runs.items():
         draw(left, run, shown[rule], PAPER.get(rule))
-    for experiment, (look, paper) in BETTER.items():
+    places = {"bp": left, "fa": middle}
+    for experiment, variants in VARIANTS.items():
         try:
             found = by_rule(find_runs(results, experiment))
         except Missing:
             continue
-        if "fa" in found:
-            draw(middle, found["fa"], look, paper)
+        for rule, (look, paper) in variants.items():
+            if rule in found:
+                draw(places[rule], found[rule], look, paper)
     for axes, name in ((left, "a"), (middle, "b"), (right, "c")):
         letter(axes, name)
     for axes in (left, middle):
