@@ -23,7 +23,7 @@ from fa_cli.figures.found import by_rule, find_runs
 from fa_cli.results.reading import Run, receptive_fields
 
 PAPER = {"bp": 1.62, "fa": 1.32}  # percent of the test images at the end
-VARIANTS = {  # experiment and rule: how it is shown, what the paper has
+VARIANTS: dict[str, dict[str, tuple[Look, float | None]]] = {  # shown so, and the paper has
     "note5_tanh": {"fa": (Look("Feedback alignment", "#00441b", "-"), 1.32)},
     "note5_decay": {"bp": (Look("Backprop + weight decay", "#737373", "--"), None)},
     "note5_dropout": {
