@@ -10,7 +10,7 @@ import numpy as np
 
 from fa_cli.data import Files
 from fa_cli.errors import UserError, complain
-from fa_cli.results.formats import DAMAGE
+from fa_cli.results.formats import BAD_CONTENT
 
 BY_HAND = ("mnist_back_image", "svhn", "timit")  # datasets that are so
 
@@ -64,9 +64,7 @@ def converted(folder: Path, convert: Callable[[Path, Path], None]) -> Files:
                 f"{folder} cannot be written to ({error.strerror}): type data_dir=DIR of a folder "
                 "that can"
             ) from None
-        except (OSError, MemoryError):  # a full disk is no damage
-            raise
-        except DAMAGE as error:
+        except BAD_CONTENT as error:  # a full disk or memory is no damage
             raise UserError(
                 f"{folder} holds files that cannot be read ({error}): download them again"
             ) from None

@@ -12,7 +12,7 @@ from fa_cli.data import Files, Setting
 from fa_cli.data.by_hand import converted
 from fa_cli.data.vectors import vectors
 from fa_cli.errors import UserError
-from fa_cli.results.formats import DAMAGE, read_npz
+from fa_cli.results.formats import BAD_CONTENT, read_npz
 
 STOPS = ("b", "d", "g", "p", "t", "k")
 RATE = 16_000  # samples a second
@@ -106,9 +106,7 @@ def frames_of(recording: Path, library: ModuleType) -> tuple[np.ndarray, np.ndar
     """As `frames`; raises ValueError that names a recording which is damaged."""
     try:
         return frames(recording, library)
-    except (OSError, MemoryError):  # no damage
-        raise
-    except DAMAGE as error:
+    except BAD_CONTENT as error:
         raise ValueError(f"{recording}: {error}") from None
 
 

@@ -16,14 +16,12 @@ from fa_cli.errors import UserError
 INDEX = ["seed", "step", "epoch", "examples", "phase"]  # columns of metrics.csv before the metrics
 LARGEST = 4 << 30  # bytes of what is packed in a .npz file, when unpacked
 MANY = 0xFFFF  # arrays, above which that is all that the end of a .npz file says
-DAMAGE = (  # what reading a damaged file raises
-    OSError,
+BAD_CONTENT = (  # what reading a file raises whose content is damaged
     ValueError,
     LookupError,
     TypeError,
     RuntimeError,  # an entry of a .npz file that claims to be encrypted
     EOFError,
-    MemoryError,  # a shape that no machine holds
     ArithmeticError,
     SyntaxError,  # a header that is no Python, and the next one as well
     tokenize.TokenError,
@@ -32,6 +30,7 @@ DAMAGE = (  # what reading a damaged file raises
     zlib.error,
     NotImplementedError,
 )
+DAMAGE = (OSError, MemoryError, *BAD_CONTENT)  # or claims a shape that no machine holds
 
 
 def csv(table: pd.DataFrame) -> str:
