@@ -130,6 +130,7 @@ def check(plain: Mapping) -> RunConfig:
     for group, schema in WITH_OPTIONS.items():
         known = {field.name for field in fields(schema)} - {"options"}
         given = {key: value for key, value in plain[group].items() if key not in known}
+        check_whose(group, plain[group]["name"], given, allowed[group])
         options.check_given(group, given, allowed[group], known)
         for key in options.missing(given, allowed[group]):
             raise UserError(
@@ -147,6 +148,16 @@ def check(plain: Mapping) -> RunConfig:
     MODELS[config.model.name].check(config, [RULES[name] for name in rules_of(plain)])
     config.data_dir = data_folder(config.data_dir)
     return config
+
+
+def check_whose(group: str, name: str, given: Mapping, allowed: Mapping[str, Option]) -> None:
+    """Raise UserError for an option of another part of the group, as an experiment may give one."""
+    for key in (f"{group}.{other}" for other in given if other not in allowed):
+        if key in option_keys():
+            raise UserError(
+                f"{key} is no option of the {group} {name}: leave it away, or type ~{key} where "
+                "your experiment gives it"
+            )
 
 
 def options_allowed(plain: Mapping) -> dict[str, dict[str, Option]]:
