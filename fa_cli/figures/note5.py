@@ -23,8 +23,8 @@ from fa_cli.figures.found import by_rule, find_runs
 from fa_cli.results.reading import Run, receptive_fields
 
 PAPER = {"bp": 1.62, "fa": 1.32}  # percent of the test images at the end
+PLAIN = Look("Feedback alignment", "#00441b", "-")  # where its variants are beside it
 VARIANTS: dict[str, dict[str, tuple[Look, float | None]]] = {  # shown so, and the paper has
-    "note5_tanh": {"fa": (Look("Feedback alignment", "#00441b", "-"), 1.32)},
     "note5_decay": {"bp": (Look("Backprop + weight decay", "#737373", "--"), None)},
     "note5_dropout": {
         "bp": (Look("Backprop + dropout", "#a6611a", ":"), None),
@@ -51,6 +51,8 @@ def note5(results: Path) -> Figure:
     shown = looks(runs)
     for rule, run in runs.items():
         draw(left, run, shown[rule], PAPER.get(rule))
+    if "fa" in runs:
+        draw(middle, runs["fa"], PLAIN, PAPER["fa"])
     places = {"bp": left, "fa": middle}
     for experiment, variants in VARIANTS.items():
         try:
