@@ -3,7 +3,7 @@
 Every mistake becomes one line that names the key and what it may be.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import Field, fields
 from typing import Any
 
@@ -130,7 +130,7 @@ def check(plain: Mapping) -> RunConfig:
     for group, schema in WITH_OPTIONS.items():
         known = {field.name for field in fields(schema)} - {"options"}
         given = {key: value for key, value in plain[group].items() if key not in known}
-        check_whose(group, plain[group]["name"], given, allowed[group])
+        check_whose(group, plain[group]["name"], given, {*allowed[group], *known})
         options.check_given(group, given, allowed[group], known)
         for key in options.missing(given, allowed[group]):
             raise UserError(
@@ -150,13 +150,14 @@ def check(plain: Mapping) -> RunConfig:
     return config
 
 
-def check_whose(group: str, name: str, given: Mapping, allowed: Mapping[str, Option]) -> None:
+def check_whose(group: str, name: str, given: Mapping, allowed: Collection[str]) -> None:
     """Raise UserError for an option of another part of the group, as an experiment may give one."""
     for key in (f"{group}.{other}" for other in given if other not in allowed):
         if key in option_keys():
+            choices = suggest(key, [f"{group}.{one}" for one in allowed])
             raise UserError(
-                f"{key} is no option of the {group} {name}: leave it away, or type ~{key} where "
-                "your experiment gives it"
+                f"{key} is no option of the {group} {name}: {choices}; type ~{key} where your "
+                "experiment gives it"
             )
 
 
