@@ -10,7 +10,10 @@ def main() -> None:
         from fa_cli.cli import main as command
 
         command()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, RuntimeError) as error:
+        told = (error, error.__cause__)  # Python 3.11 wraps what stops it in a __set_name__
+        if not any(isinstance(one, KeyboardInterrupt) for one in told):
+            raise
         print("fa-run: stopped", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
 

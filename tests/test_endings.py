@@ -13,7 +13,8 @@ import pytest
 from helpers import FA_RUN, hears_signals, run_command, start_command, succeed, told, wait_for
 
 import fa_cli
-from fa_cli import tally
+from fa_cli import cli, tally
+from fa_cli.__main__ import main
 from fa_cli.errors import Stopped, UserError
 from fa_cli.processes import is_gone
 from fa_cli.results.files import is_locked, locked
@@ -70,6 +71,30 @@ def test_stopped_while_it_is_imported(tmp_path, moment):
     _, told = command.communicate(timeout=60)
     assert command.returncode == 130 and told.startswith("fa-run: stopped"), told
     assert told.count("\n") == 1
+
+
+def test_stopped_while_a_class_is_made(monkeypatch, capsys):
+    """Python 3.11 makes a RuntimeError of what is raised there."""
+
+    class Interrupted:
+        def __set_name__(self, owner, name):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "main", lambda: type("Config", (), {"field": Interrupted()}))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130 and capsys.readouterr().err == "fa-run: stopped\n"
+
+
+def test_other_mistakes_are_no_stop(monkeypatch):
+    """A RuntimeError of the code itself comes through."""
+
+    def fail():
+        raise RuntimeError("of its own")
+
+    monkeypatch.setattr(cli, "main", fail)
+    with pytest.raises(RuntimeError, match="of its own"):
+        main()
 
 
 def test_nobody_reads_the_errors_either(tmp_path):
