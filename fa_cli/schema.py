@@ -62,7 +62,9 @@ class ModelConfig:
         "omega: range of uniform weights, sd of normal ones; one, or a list with one for each W_l; "
         "or lecun, xavier, kaiming, which go by the number of a unit's synapses",
     )
-    weight_distribution: str = key("uniform", "of initial weights", choices=DISTRIBUTIONS)
+    weight_distribution: str = key(
+        "uniform", "distribution of initial weights", choices=DISTRIBUTIONS
+    )
     sparsity: Any = key(0.0, "fraction of the elements that W_l lacks; one, or one for each W_l")
     dropout: Any = key(
         0.0, "fraction of hidden units that are silent in a training step; one, or one a layer"
@@ -84,7 +86,7 @@ class RuleConfig:
         "matched: about as much error as in the layer above, or as at the output where other than "
         "raw signals travel",
     )
-    feedback_distribution: str = key("uniform", "of B_l", choices=DISTRIBUTIONS)
+    feedback_distribution: str = key("uniform", "distribution of B_l", choices=DISTRIBUTIONS)
     feedback_sparsity: Any = key(
         0.0, "fraction of the elements that B_l lacks; one, or one for each B_l"
     )
@@ -127,7 +129,7 @@ class OptimizerConfig:
         "steps); or plateau: tenfold less where the validation error gets no better",
     )
     patience: float = key(
-        3.0, "epochs without a better validation error, after which a plateau is one",
+        3.0, "epochs without a better validation error after which schedule=plateau cuts the rate",
         Range(0, included=False),
     )  # fmt: skip
     weight_decay: float = key(
@@ -147,7 +149,7 @@ class RecordConfig:
     examples: int = key(
         100, "held-out examples on which hidden signals are measured", Range(2, MANY)
     )
-    early: int = key(0, "rows more, evenly spaced, before the first of these", Range(0))
+    early: int = key(0, "more rows, evenly spaced, before the first at record.every", Range(0))
     receptive_fields: int = key(
         0, "units of layer 1 whose W_0 is kept before and after, of the first five seeds", Range(0)
     )
@@ -187,7 +189,7 @@ class RunConfig:
     )
     epochs: float | None = key(None, "length in epochs", Range(0, included=False))
     batch_size: int = key(1, "examples of a training step", Range(1, MANY))
-    dtype: str = key("float64", "of all numbers", choices=("float32", "float64"))
+    dtype: str = key("float64", "type of all numbers", choices=("float32", "float64"))
     outputs: str = key("outputs", "the folder that results go to")
     data_dir: str | None = key(None, "the folder that data lie in; null: the user's cache")
     fetch: bool = key(True, "fetch data that are not there; false: say what is missing")

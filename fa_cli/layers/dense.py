@@ -67,6 +67,6 @@ class Dense(NamedTuple):
 
 
 @layer("dense")
-def dense(below: Extent, units: Annotated[Count, Words("of the layer above")]) -> Dense:
+def dense(below: Extent, units: Annotated[Count, Words("units of the layer above")]) -> Dense:
     """`units` units, each with all of the layer below."""
     return Dense(prod(below), units)
