@@ -13,11 +13,14 @@ def rectified_units_die(runs: Runs) -> Judgement:
     rectified, piecewise = runs.values()
     numbers = {name: dead(run) for name, run in runs.items()}
     a, b = (numbers[name].mean() for name in runs)
-    p = p_smaller(final(piecewise, "test_error"), final(rectified, "test_error"))
-    test = f"share of dead units {a:.3g} % > 3 x {b:.3g} %, and a higher error (Welch, p < 0.01)"
-    effect = welch_interval(final(rectified, "test_error"), final(piecewise, "test_error"))
+    errors = [final(run, "test_error") for run in (rectified, piecewise)]
+    p = p_smaller(errors[1], errors[0])
+    test = (
+        f"share of dead units {a:.3g} % > 3 x {b:.3g} %, and a higher error, "
+        f"{errors[0].mean():.2f} against {errors[1].mean():.2f} % (Welch, p < 0.01)"
+    )
     met, close = a > 3 * b and p < 0.01, a > b and p < 0.5
-    return Judgement(numbers, met, close, test, p, [*numbers][1], effect)
+    return Judgement(numbers, met, close, test, p, [*numbers][1], welch_interval(*numbers.values()))
 
 
 def dead(run: Run) -> np.ndarray:
