@@ -89,8 +89,11 @@ def resolve(composed: DictConfig, typed: Sequence[str]) -> dict:
     return plain
 
 
-def tell_useless(plain: Mapping, typed: Sequence[str]) -> None:
-    """Tell a person which of the keys that are typed count for nothing in a run that is checked."""
+def tell_useless(composed: DictConfig, plain: Mapping, typed: Sequence[str]) -> None:
+    """Tell a person what counts for nothing, or for something else, after what is typed.
+
+    `composed` is the config before `resolve` has made `plain` of it, which is checked.
+    """
     keys, rules = given_keys(typed), [RULES[name] for name in rules_of(plain)]
     for key in sorted(keys.intersection(LENGTHS)) if plain["phases"] else ():
         complain(
@@ -101,6 +104,15 @@ def tell_useless(plain: Mapping, typed: Sequence[str]) -> None:
         of_b = {f"rule.{one.name}" for one in fields(RuleConfig) if one.name.startswith("feedback")}
         for key in sorted(keys & of_b):
             complain(f"{key} counts for nothing: rule={plain['rule']['name']} has no B")
+    schedule = plain["optimizer"]["schedule"]
+    taken_over = isinstance(schedule, list) and schedule and "optimizer.schedule" not in keys
+    if taken_over and not plain["phases"]:
+        for was in (key for key in LENGTHS if composed[key] is not None and plain[key] is None):
+            (now,) = {*LENGTHS} - {was}
+            complain(
+                f"optimizer.schedule={schedule} was meant in {was} and counts in {now}, as the "
+                f"length does now: type {was}=N, or a schedule in {now}"
+            )
 
 
 def replace_the_other(plain: dict, pair: tuple[str, str], typed: Sequence[str]) -> None:

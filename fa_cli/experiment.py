@@ -60,7 +60,7 @@ def run(composed: DictConfig, folder: Path, typed: Sequence[str]) -> Outcome:
     try:
         plain = config.resolve(composed, typed)
         checked = config.check(plain)
-        config.tell_useless(plain, typed)
+        config.tell_useless(composed, plain, typed)
         same = identity(plain, config.option_defaults(plain), foreign_files(plain))
         folder = where_it_is(folder, composed.rule.name, typed, same)
         if is_done(folder, checked.resume, same):

@@ -143,8 +143,8 @@ def plateau_of(config: RunConfig, net: Network, data: Data) -> Plateau | None:
     """The fall of each seed's rate, where the schedule follows the validation error."""
     if config.optimizer.schedule != PLATEAU:
         return None
-    patience = length(None, config.optimizer.patience, data.steps_per_epoch)
-    return Plateau(net, data.heldout_name, patience)
+    per_epoch = data.steps_per_epoch or 1  # who has no epochs has no validation set, either
+    return Plateau(net, data.heldout_name, max(1, round(config.optimizer.patience * per_epoch)))
 
 
 def length(steps: int | None, epochs: float | None, steps_per_epoch: int | None) -> int:
