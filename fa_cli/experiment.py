@@ -29,7 +29,7 @@ from fa_cli.network import MATCHED, Network, add_feedback
 from fa_cli.randomness import Blocks, generator
 from fa_cli.results.files import locked
 from fa_cli.results.formats import summarise
-from fa_cli.results.identity import Identity, identity
+from fa_cli.results.identity import Identity, changed, identity
 from fa_cli.results.reading import belongs_to, check_own, finished, load_run
 from fa_cli.results.recorder import Recorder
 from fa_cli.rules import RULES, Rule
@@ -113,12 +113,11 @@ def check_data(folder: Path, checked: RunConfig) -> None:
     with backend.computing():
         net = MODELS[checked.model.name].build(checked.model, backend, config.seeds_of(checked))
         now = open_data(checked, net).checksums
-    for what, was in (json.loads(kept.read_text()).get("data") or {}).items():
-        if now.get(what, was) != was:
-            raise UserError(
-                f"{folder} was made with other {what} of dataset={name}: "
-                "type outputs=DIR to keep its results, or resume=false"
-            )
+    if what := changed(json.loads(kept.read_text()).get("data") or {}, now):
+        raise UserError(
+            f"{folder} was made with other {what} of dataset={name}: "
+            "type outputs=DIR to keep its results, or resume=false"
+        )
 
 
 def before(folder: Path) -> Outcome:
@@ -137,7 +136,9 @@ def run_in(
     with backend.computing():
         net, data, phases = before_learning(checked, backend)
         stop, per_epoch = phases[-1].stop, data.steps_per_epoch
-        recorder = Recorder(checked, folder, same, net.seeds, stop, per_epoch, backend)
+        recorder = Recorder(
+            checked, folder, same, net.seeds, stop, per_epoch, data.checksums, backend
+        )
         fields = checked.record.receptive_fields
         arrays = {"receptive_fields_before": receptive_fields(net, checked)} if fields else {}
         made_by = manifest(checked, net, data, phases)  # the code may be edited while it trains

@@ -88,7 +88,7 @@ def measured(
         ) from None
     with backend.computing():
         net, data, phases = experiment.before_learning(checked, backend)
-        stored = read_checkpoint(folder / CHECKPOINT, Identity(values))
+        stored = read_checkpoint(folder / CHECKPOINT, Identity(values), data.checksums)
         step = int(stored["step"])
         index = next((k for k, phase in enumerate(phases) if step < phase.stop), len(phases) - 1)
         net.feedback = phases[index].feedback

@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -123,14 +124,37 @@ def test_stop_consonants(data_dir):
     assert np.isfinite(files.train).all() and files.train.std(axis=0).min() > 0
 
 
-def test_ready_vectors(tmp_path):
-    """vectors.npz needs no recordings; one that lacks an array is refused."""
+def ready_vectors(data_dir: Path) -> dict[str, np.ndarray]:
+    """A small vectors.npz, and what is in it."""
     rng, arrays = np.random.default_rng(0), {}
     for part, count in (("train", 20), ("test", 8)):
         arrays[part] = rng.standard_normal((count, 39)).astype(np.float32)
         arrays[f"{part}_labels"] = np.arange(count) % 6
-    (tmp_path / "timit").mkdir()
+    (data_dir / "timit").mkdir()
+    np.savez(data_dir / "timit" / "vectors.npz", **arrays)
+    return arrays
+
+
+def test_data_that_change_under_a_checkpoint(tmp_path):
+    """An unfinished run does not go on with them, and nothing of it is measured on them."""
+    arrays = ready_vectors(tmp_path)
+    words = ["experiment=note7", *RUNS["note7"], *SMALL, f"data_dir={tmp_path}"]
+    words.append("record.keep_checkpoint=true")
+    succeed(run_here(tmp_path, *words))
+    (done,) = tmp_path.rglob("done")
+    done.unlink()
+    changed = {**arrays, "train": arrays["train"] + 1}
+    np.savez(tmp_path / "timit" / "vectors.npz", **changed)
+    line = "checkpoint.npz was made with other train images than are there now"
+    told(run_here(tmp_path, *words), line, "resume=false")
+    told(run_here(tmp_path, "measure", f"data_dir={tmp_path}"), line)
     np.savez(tmp_path / "timit" / "vectors.npz", **arrays)
+    succeed(run_here(tmp_path, *words))
+
+
+def test_ready_vectors(tmp_path):
+    """vectors.npz needs no recordings; one that lacks an array is refused."""
+    arrays = ready_vectors(tmp_path)
     words = ["experiment=note7", *RUNS["note7"], *SMALL, f"data_dir={tmp_path}"]
     succeed(run_here(tmp_path, *words))
     arrays["train"][5, 2] += 1

@@ -3,6 +3,7 @@
 Results on disk, repetition, resumption, seeds, sweeps, completion, rules from outside.
 """
 
+import errno
 import json
 import math
 import os
@@ -34,6 +35,8 @@ from helpers import (
 
 from fa_cli import cli, composing
 from fa_cli.data import fetch
+from fa_cli.results import recorder
+from fa_cli.results.files import write_bytes
 
 FILES = {"metrics.csv", "summary.csv", "config.yaml", "manifest.json", "done"}
 FILES |= {".hydra/config.yaml", ".hydra/overrides.yaml"}
@@ -362,6 +365,26 @@ def test_a_failure_names_its_run(tmp_path):
     assert sorted(lines) == [f"fa-run: {run}: steps=many: expected a whole number" for run in runs]
 
 
+def test_a_schedule_whose_unit_is_another_is_told(tmp_path):
+    """An experiment's counts in epochs as its length does; steps=N makes it count in steps."""
+    (tmp_path / "mine" / "experiment").mkdir(parents=True)
+    text = "# @package _global_\ndefaults: [debug]\nsteps: null\nepochs: 2\n"
+    text += "optimizer: {schedule: [[1, 0.001]]}\n"
+    (tmp_path / "mine" / "experiment" / "falling.yaml").write_text(text)
+    words = ["--config-dir", "mine", "experiment=falling", "seeds=1"]
+    line = "optimizer.schedule=[[1, 0.001]] was meant in epochs and counts in steps"
+    assert line in run_here(tmp_path, *words, "steps=3").stderr
+    for same in (["epochs=0.1"], ["steps=4", "optimizer.schedule=[[2,0.001]]"]):
+        done = run_here(tmp_path, *words, *same)
+        succeed(done)
+        assert "was meant in" not in done.stderr
+
+
+def test_a_plateau_without_validation_is_told_what_it_lacks(tmp_path):
+    """Also where there are no epochs for its patience."""
+    told(run_here(tmp_path, "optimizer.schedule=plateau"), "type dataset.validation=N")
+
+
 def test_a_schedule_counts_in_the_epochs_of_phases(tmp_path):
     """Their lengths alone are given in epochs: with a rate of 0 from the second on W stays."""
     words = ["experiment=debug", "epochs=null", "phases=[{epochs:1},{rule:bp,epochs:2}]"]
@@ -417,6 +440,26 @@ def test_what_is_trained_again_and_stopped_leaves_the_checkpoint(tmp_path):
     assert now.items() >= before.items() and {*now} - {*before} <= {"again.npz", "progress.json"}
     succeed(run_here(tmp_path, *words[:5]))
     assert {path.name for path in folder.glob("[!.]*.*")} == {*before}
+
+
+def test_results_of_what_is_trained_again_that_have_no_room(tmp_path, monkeypatch):
+    """The earlier ones are gone by then: what was trained is there to go on from."""
+    words = ["rule=fa", "steps=400", "seeds=2", "backend.compiled=false"]
+    succeed(run_here(tmp_path, *words))
+    before, folder = results(tmp_path), run_folder(tmp_path)
+
+    def write(path, content):
+        if path.name == "summary.csv":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_bytes(path, content)
+
+    monkeypatch.setattr(recorder, "write_bytes", write)
+    again = [*words, "resume=false", "record.checkpoint_seconds=0", f"hydra.run.dir='{folder}'"]
+    told(run_here(tmp_path, *again), "No space left on device")
+    monkeypatch.undo()
+    assert not (folder / "done").exists() and arrays_of(folder / "checkpoint.npz")["step"] > 0
+    succeed(run_here(tmp_path, *words))
+    assert results(tmp_path) == before
 
 
 PHASES = "phases=[{steps:500},{rule:fa,steps:14000},{steps:5500}]"

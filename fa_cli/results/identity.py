@@ -79,6 +79,11 @@ def identity(
     return Identity(kept, defaults or {})
 
 
+def changed(was: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """Which data have another checksum than they had; or nothing."""
+    return next((what for what, checksum in was.items() if now.get(what, checksum) != checksum), "")
+
+
 def digest(path: Path) -> str:
     """The beginning of a file's SHA-256."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

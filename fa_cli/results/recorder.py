@@ -42,10 +42,11 @@ class Recorder:
         seeds: Sequence[int],
         stop: int,
         steps_per_epoch: int | None,
+        checksums: Mapping[str, str],  # of the data
         backend: Any,
     ):
         self.config, self.folder, self.identity, self.backend = config, folder, identity, backend
-        self.stop, self.steps_per_epoch = stop, steps_per_epoch
+        self.stop, self.steps_per_epoch, self.checksums = stop, steps_per_epoch, checksums
         self.every = config.record.every or steps_per_epoch or max(200, stop // 100)
         parts = config.record.early + 1
         self.early = sorted({self.every * k // parts for k in range(parts)})  # rows before `every`
@@ -146,7 +147,7 @@ class Recorder:
         if self.measured:
             self.note(step)
         try:
-            write_checkpoint(self.checkpoint, step, self.identity, arrays)
+            write_checkpoint(self.checkpoint, step, self.identity, self.checksums, arrays)
         except OSError as error:
             if self.progress.interrupted:
                 raise
@@ -168,12 +169,13 @@ class Recorder:
 
         Without `resume` only what this command has made counts, as after a time limit. From here on
         the folder is this run's. Raises UserError for a damaged checkpoint, and for that of another
-        run or of another version of fa-run.
+        run, of other data, or of another version of fa-run.
         """
         path, step = self.checkpoint, 0
         if path.exists() and (self.config.resume or tally.made(path)):
             try:
-                step = self.take_over(read_checkpoint(path, self.identity), state)
+                stored = read_checkpoint(path, self.identity, self.checksums)
+                step = self.take_over(stored, state)
             except DAMAGE as error:
                 raise UserError(f"{path} is damaged ({error}): delete it and run again") from None
         if not (self.folder / "done").exists():
@@ -224,12 +226,11 @@ class Recorder:
         told = {"files": checksums, "config": fingerprint(self.identity.values)}
         manifest = self.timed(manifest) | told
         results["manifest.json"] = json.dumps(manifest, indent=2).encode() + b"\n"
-        checkpoint = self.checkpoint
+        with suppress(FileNotFoundError):  # from which it goes on, should what follows be cut short
+            self.checkpoint.replace(self.folder / CHECKPOINT)
         (self.folder / "done").unlink(missing_ok=True)
         for name, content in results.items():
             write_bytes(self.folder / name, content)
-        if self.config.record.keep_checkpoint and checkpoint.exists():
-            checkpoint.replace(self.folder / CHECKPOINT)
         passing = {"arrays.npz", "audit.npz", "failed", PROGRESS, AGAIN, *MEASURED}
         for stale in passing - set(results):
             (self.folder / stale).unlink(missing_ok=True)
