@@ -44,6 +44,7 @@ WITH_OPTIONS = {
     "dataset": DatasetConfig,
     "backend": BackendConfig,
 }
+PARTS = {"model": MODELS, "rule": RULES, "dataset": DATASETS, "backend": BACKENDS}
 GROUPS = (*WITH_OPTIONS.values(), OptimizerConfig, RecordConfig)
 LENGTHS = ("steps", "epochs")
 EITHER = (LENGTHS, ("model.sizes", "model.layers"))  # the one that is typed wins
@@ -178,13 +179,9 @@ def options_allowed(plain: Mapping) -> dict[str, dict[str, Option]]:
     of_rules: dict[str, Option] = {}
     for name in rules_of(plain):
         of_rules |= RULES.find(name).options
-    backend = BACKENDS.find(name_in(plain, "backend"))
-    return {
-        "model": MODELS.find(name_in(plain, "model")).options,
-        "rule": of_rules,
-        "dataset": DATASETS.find(name_in(plain, "dataset")).options,
-        "backend": options.options_of(backend, given=1),
-    }
+    others = {group: parts for group, parts in PARTS.items() if group != "rule"}
+    found = {group: parts.find(name_in(plain, group)).options for group, parts in others.items()}
+    return {**found, "rule": of_rules}
 
 
 def option_defaults(plain: Mapping) -> dict[str, Any]:
@@ -358,10 +355,10 @@ def is_whole(value: Any) -> bool:
 
 
 def option_keys() -> set[str]:
-    """The dotted keys of all options of models, rules and datasets."""
+    """The dotted keys of all options of all parts."""
     keys: set[str] = set()
-    for group, registry in {"model": MODELS, "rule": RULES, "dataset": DATASETS}.items():
-        for part in registry.values():
+    for group, parts in PARTS.items():
+        for part in parts.values():
             keys.update(f"{group}.{name}" for name in part.options)
     return keys
 

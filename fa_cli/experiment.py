@@ -109,10 +109,9 @@ def check_data(folder: Path, checked: RunConfig) -> None:
     own = name in BY_HAND or not DATASETS.origins[name].is_relative_to(PACKAGE)
     if not own or not kept.exists() or is_lacking(name, str(checked.data_dir)):
         return
-    backend = BACKENDS[checked.backend.name](checked.dtype, **checked.backend.options)
+    backend = backend_of(checked)
     with backend.computing():
-        net = MODELS[checked.model.name].build(checked.model, backend, config.seeds_of(checked))
-        now = open_data(checked, net).checksums
+        now = open_data(checked, network_of(checked, backend)).checksums
     if what := changed(json.loads(kept.read_text()).get("data") or {}, now):
         raise UserError(
             f"{folder} was made with other {what} of dataset={name}: "
@@ -132,7 +131,7 @@ def run_in(
 
     Returns their summary and the seconds that training took.
     """
-    backend = BACKENDS[checked.backend.name](checked.dtype, **checked.backend.options)
+    backend = backend_of(checked)
     with backend.computing():
         net, data, phases = before_learning(checked, backend)
         stop, per_epoch = phases[-1].stop, data.steps_per_epoch
@@ -159,9 +158,19 @@ def run_in(
 
 def before_learning(checked: RunConfig, backend: Backend) -> tuple[Network, Data, list[Phase]]:
     """A run's network, data and phases, within `backend.computing()`."""
-    net = MODELS[checked.model.name].build(checked.model, backend, config.seeds_of(checked))
+    net = network_of(checked, backend)
     data = open_data(checked, net)
     return net, data, plan(checked, net, data)
+
+
+def backend_of(checked: RunConfig) -> Backend:
+    """The run's backend; raises UserError where it does not work here."""
+    return BACKENDS[checked.backend.name].build(checked.dtype, **checked.backend.options)
+
+
+def network_of(checked: RunConfig, backend: Backend) -> Network:
+    """The run's network, of all seeds."""
+    return MODELS[checked.model.name].build(checked.model, backend, config.seeds_of(checked))
 
 
 def open_data(checked: RunConfig, net: Network) -> Data:

@@ -10,7 +10,6 @@ import yaml
 from omegaconf import DictConfig
 
 from fa_cli import composing, config, experiment, terminal
-from fa_cli.backend import BACKENDS
 from fa_cli.errors import UserError
 from fa_cli.folders import results_in
 from fa_cli.options import listed, true_or_false
@@ -80,7 +79,7 @@ def measured(
         raise damaged(folder, error) from None
     checked = config.check(as_now(values, metrics, data_dir, cpu))
     try:
-        backend = BACKENDS[checked.backend.name](checked.dtype, **checked.backend.options)
+        backend = experiment.backend_of(checked)
     except UserError:
         raise UserError(
             f"{folder} was trained with backend={checked.backend.name}, which cannot be used here: "

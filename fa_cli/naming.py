@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
-NAMED_APART = ("experiment", "sweep", "outputs", "data_dir", "fetch", "fail_fast", "resume", "rule")
+from fa_cli.results.identity import ELSEWHERE
+
+NAMED_APART = ("experiment", "sweep", "rule", *ELSEWHERE)
 LONGEST = 200  # characters of a name
 
 

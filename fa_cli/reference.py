@@ -9,15 +9,11 @@ from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 from omegaconf import MISSING, DictConfig
 
 from fa_cli import composing, config, options, terminal
-from fa_cli.backend import BACKENDS
-from fa_cli.data import DATASETS
 from fa_cli.errors import UserError, suggest
 from fa_cli.layers import LAYERS
-from fa_cli.models import MODELS
 from fa_cli.options import Option, Words, listed
 from fa_cli.probes import METRICS
 from fa_cli.results.reading import read_yaml
-from fa_cli.rules import RULES
 from fa_cli.schema import FOLDER, MANY, PhaseConfig, Range, RunConfig
 
 
@@ -95,12 +91,9 @@ def all_keys() -> list[Key]:
     found = [of_field(name, known, chosen.get(name, {})) for name, known in fields]
     phases = config.keys_of(PhaseConfig, "phases[].")
     found += [of_field(name, known, {}) for name, known in phases.items()]
-    parts = (("model", MODELS), ("rule", RULES), ("dataset", DATASETS), ("model.layers[]", LAYERS))
-    for group, registry in parts:
-        for name, part in registry.items():
+    for group, parts in {**config.PARTS, "model.layers[]": LAYERS}.items():
+        for name, part in parts.items():
             found += of_options(group, name, part.options, chosen)
-    for name, backend in BACKENDS.items():
-        found += of_options("backend", name, options.options_of(backend, given=1), chosen)
     return found
 
 

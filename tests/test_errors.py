@@ -43,6 +43,7 @@ MISTAKES = [  # words, the culprit, the remedy
     (["rule=kolen_pollack", "rule.feedback_neurons=4"], "rule.feedback_neurons=4", "=null"),
     (["record.metrics=[jacobian]", "model=tanh", "model.sizes=[60,40,10]"], "2850", "smaller"),
     (["experiment=note5_local", "rule=bp"], "no option of the rule bp", "type ~rule.derivative"),
+    (["+backend.device=0"], "backend.device is no option of the backend numpy", "threads"),
     (["runs", "rule=fa"], "no key is called rule", ""),
     (["plot", "experiment=fig2"], "no key is called experiment", ""),
     (["fail_fast=yes"], "fail_fast=yes", "true or false"),
