@@ -337,9 +337,9 @@ def complete_here(words: Sequence[str]) -> bool:
         print(" ".join(name for name in SUBCOMMANDS if name.startswith(line[1])), end=" ")
     elif line[1] in SUBCOMMANDS:
         if line[1] == "data":
-            from fa_cli.data.fetch import SOURCES
+            from fa_cli.data.fetch import having_files
 
-            print(" ".join(name for name in SOURCES if name.startswith(line[-1])), end=" ")
+            print(" ".join(name for name in having_files() if name.startswith(line[-1])), end=" ")
         os.environ["COMP_LINE"] = " ".join([line[0], *line[2:]])
         sys.argv[1:] = words
         SUBCOMMANDS[line[1]]()

@@ -22,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from fa_cli import compiled, config, naming, tally
 from fa_cli.backend import BACKENDS, Backend, usable_cores
 from fa_cli.data import DATASETS, Data, Setting
-from fa_cli.data.by_hand import BY_HAND, is_lacking
+from fa_cli.data.by_hand import is_lacking
 from fa_cli.errors import Stopped, UserError
 from fa_cli.models import MODELS
 from fa_cli.network import MATCHED, Network, add_feedback
@@ -106,7 +106,7 @@ def check_data(folder: Path, checked: RunConfig) -> None:
     What is fetched has its checksums in the code.
     """
     name, kept = checked.dataset.name, folder / "manifest.json"
-    own = name in BY_HAND or not DATASETS.origins[name].is_relative_to(PACKAGE)
+    own = DATASETS[name].by_hand or not DATASETS.origins[name].is_relative_to(PACKAGE)
     if not own or not kept.exists() or is_lacking(name, str(checked.data_dir)):
         return
     backend = backend_of(checked)

@@ -18,8 +18,9 @@ from rich.table import Table
 from fa_cli import tally, terminal
 from fa_cli.backend import usable_cores
 from fa_cli.claims.report import read_claims
-from fa_cli.data.by_hand import BY_HAND, is_lacking
-from fa_cli.data.fetch import data_folder
+from fa_cli.data import load_datasets
+from fa_cli.data.by_hand import is_lacking
+from fa_cli.data.fetch import data_folder, having_files
 from fa_cli.errors import Stopped, UserError, complain, suggest
 from fa_cli.folders import folder_of
 from fa_cli.naming import override, run_name
@@ -30,7 +31,6 @@ from fa_cli.terminal import in_words
 
 COSTS = Path(__file__).parent / "claims" / "costs.yaml"
 SIZE, SHOWN = 1500, 100  # of the product of matrices that tells how fast this machine is
-FROM_FILES = ("mnist", "fashion_mnist", "mnist_back_image_synthetic", *BY_HAND)
 
 
 class Part(NamedTuple):
@@ -51,6 +51,7 @@ def train_paper(cfg: DictConfig) -> None:
 
     Raises UserError for an unknown part, and in the end where some could not be made.
     """
+    load_datasets()
     outputs, data_dir = folder_of("outputs", cfg.outputs), data_folder(cfg.data_dir)
     images, only_list = (true_or_false(key, cfg[key]) for key in ("images", "list"))
     wanted = chosen(parts_of(read_claims()), listed(cfg.parts), images)
@@ -176,8 +177,8 @@ def chosen(parts: Sequence[Part], names: Sequence[str], images: bool) -> list[Pa
     for name in names:
         if name not in known:
             raise UserError(f"no part is called {name!r}: {suggest(str(name), known)}")
-    named = [known[name] for name in names] if names else list(parts)
-    return [part for part in named if images or not part.datasets & set(FROM_FILES)]
+    named, of_files = [known[name] for name in names or known], {*having_files()}
+    return [part for part in named if images or not part.datasets & of_files]
 
 
 def lacking(part: Part, data_dir: str) -> str:

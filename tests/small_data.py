@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from fa_cli.data import mnist_back_image, svhn, timit
+from fa_cli.data import mnist_back_image, spoken_digits, svhn, timit
 
 COUNTS = {"train_32x32.mat": 30, "extra_32x32.mat": 25, "test_32x32.mat": 12}  # images
 SPOKEN = {"TRAIN": ("SA1", "SI1", "SX7"), "TEST": ("SI2", "SX9")}  # sentences
@@ -60,6 +60,18 @@ def write_timit(data_dir: Path) -> None:
             (folder / f"{name}.PHN").write_text("\n".join(rows) + "\n")
 
 
+def write_spoken_digits(data_dir: Path) -> None:
+    """Recordings of noise as WAV in `spoken_digits`: twenty of each of three digits."""
+    import soundfile
+
+    rng, folder = np.random.default_rng(0), data_dir / "spoken_digits" / "recordings"
+    folder.mkdir(parents=True)
+    for digit in range(3):
+        for number in range(20):
+            sound = rng.integers(-9000, 9000, 2000 + 100 * number).astype(np.int16)
+            soundfile.write(folder / f"{digit}_jackson_{number}.wav", sound, spoken_digits.RATE)
+
+
 @cache
 def small_files() -> Path:
     """A folder with all of them, for one process of tests."""
@@ -75,3 +87,4 @@ def write_all(data_dir: Path) -> None:
     svhn.MD5.update(write_svhn(data_dir))
     mnist_back_image.COUNTS.update(write_back_image(data_dir))
     write_timit(data_dir)
+    write_spoken_digits(data_dir)

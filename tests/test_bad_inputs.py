@@ -23,6 +23,7 @@ from test_configs import PARTS, checked, composed, files_of
 import fa_cli
 from fa_cli import schema
 from fa_cli.data import fetch
+from fa_cli.data.mnist import MNIST
 from fa_cli.errors import UserError
 from fa_cli.results.formats import DAMAGE, npz, read_npz
 from fa_cli.results.reading import load_run
@@ -199,13 +200,15 @@ def test_a_gzip_bomb(tmp_path, monkeypatch):
     path.write_bytes(gzip.compress(bytes(16 << 20)))
     assert len(fetch.read(path)) == 1 << 20
     with pytest.raises(UserError, match="is not the real file"):
-        fetch.read_verified(fetch.MNIST, "t10k-images-idx3-ubyte", str(tmp_path))
+        fetch.read_verified(MNIST, "t10k-images-idx3-ubyte", str(tmp_path))
 
 
 @pytest.mark.quick
 def test_downloads_are_encrypted():
     """No mirror without HTTPS, and a checksum for each file."""
-    for source in fetch.SOURCES.values():
+    sources = [kind.fetched for kind in fetch.having_files().values() if kind.fetched]
+    assert {source.name for source in sources} == {"mnist", "fashion_mnist"}
+    for source in sources:
         assert source.mirrors and source.checksums
         assert all(mirror.startswith("https://") for mirror in source.mirrors)
         assert all(len(checksum) == 64 for checksum in source.checksums.values())

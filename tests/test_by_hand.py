@@ -15,7 +15,7 @@ from scipy.io import loadmat
 from small_data import COUNTS, write_all, write_svhn, write_timit
 from test_cli import metrics_of, run_folder
 
-from fa_cli.data import mnist_back_image, svhn, timit
+from fa_cli.data import mnist_back_image, spoken_digits, svhn, timit
 from fa_cli.data.by_hand import converted
 from fa_cli.errors import UserError
 
@@ -122,6 +122,46 @@ def test_stop_consonants(data_dir):
     assert files.train.shape == (2 * 6 * 10, 39) and files.test.shape == (2 * 6 * 10, 39)
     assert np.bincount(files.train_labels).tolist() == [20] * 6
     assert np.isfinite(files.train).all() and files.train.std(axis=0).min() > 0
+
+
+@pytest.mark.slow
+def test_spoken_digits(tmp_path, data_dir):
+    """The first five of each digit and speaker are tested on; from the files to the test error."""
+    files = spoken_digits.spoken_digits(setting(data_dir))
+    assert files.train.shape == (3 * 15, 390) and files.test.shape == (3 * 5, 390)
+    assert (
+        files.train_labels.tolist() == [*[0] * 15, *[1] * 15, *[2] * 15]
+        and np.isfinite(files.train).all()
+    )
+    assert np.abs(files.train[0] - files.train[1]).max() > 0.1
+    words = ["dataset=spoken_digits", "model=deep", "model.sizes=[390,6,3]", "steps=3"]
+    succeed(run_here(tmp_path, *words, f"data_dir={data_dir}"))
+    assert "your files in" in succeed(run_here(tmp_path, "data", f"data_dir={data_dir}"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (lambda whole: whole[:-2], "of 4044 bytes are there"),
+        (lambda whole: as_riff(whole, 500), "it is shorter than 0.1 s"),
+        (lambda whole: b"no sound at all", ""),
+    ],
+)
+def test_a_spoken_digit_that_is_damaged(data_dir, content, said):
+    """The line names it."""
+    path = data_dir / "spoken_digits" / "recordings" / "1_jackson_0.wav"
+    path.write_bytes(content(path.read_bytes()))
+    with pytest.raises(UserError, match=f"1_jackson_0.wav: .*{said}"):
+        spoken_digits.spoken_digits(setting(data_dir))
+
+
+@pytest.mark.parametrize("name", ["svhn", "timit", "mnist_back_image", "spoken_digits"])
+def test_data_that_a_person_must_get_are_listed(tmp_path, name):
+    """`fa-run data` says where from; asked for them it fails with that line, as a run does."""
+    listed = succeed(run_here(tmp_path, "data", f"data_dir={tmp_path}"))
+    line = next(line for line in listed.splitlines() if line.startswith(f"{name}  "))
+    told(run_here(tmp_path, "data", name, f"data_dir={tmp_path}"), line.split("  ", 1)[1])
 
 
 def ready_vectors(data_dir: Path) -> dict[str, np.ndarray]:

@@ -11,12 +11,10 @@ from omegaconf import OmegaConf
 from small_data import small_files
 
 from fa_cli import composing, config, schema
-from fa_cli.data.by_hand import BY_HAND
+from fa_cli.data import DATASETS
 from fa_cli.schema import RunConfig
 
 PARTS = ("model", "rule", "dataset", "backend", "optimizer")  # groups of a run
-FETCHED = {name: "mnist" for name in ("mnist", "mnist_back_image_synthetic")}
-FETCHED["fashion_mnist"] = "fashion_mnist"
 THREE = "model.sizes=[784,30,20,20,10]"
 LOCAL = "model.layers=[[1,28,28],{kind:local,maps:1,field:16},20,20,10]"
 LARGER = "model.layers=[[1,32,32],{kind:local,maps:1,field:20},20,20,20,10]"
@@ -103,14 +101,14 @@ def dataset_of(experiment: str) -> str:
 @pytest.mark.parametrize("experiment", files_of(["experiment"]))
 def test_every_experiment_runs(experiment, tmp_path):
     """Two steps of two seeds, or one of each phase: the columns, the rows, and numbers in them."""
-    fetched = FETCHED.get(dataset_of(experiment))  # composed here: all would be slow to collect
-    if fetched and not is_there(fetched):
-        pytest.skip(f"FA_DATA_DIR holds no {fetched}/")
+    dataset = DATASETS[dataset_of(experiment)]  # composed here: all would be slow to collect
+    if dataset.fetched and not is_there(dataset.fetched.name):
+        pytest.skip(f"FA_DATA_DIR holds no {dataset.fetched.name}/")
     name, phases = experiment.split("=")[1], short_phases(experiment)
     words = [experiment, "seeds=2", "steps=2", "record.every=2"]
     if name in SMALLER:
         words.append(SMALLER[name])
-    if dataset_of(experiment) in BY_HAND:
+    if dataset.by_hand:
         words += [f"data_dir={small_files()}", "batch_size=10"]
     done = run_here(tmp_path, *words, f"phases={phases}".replace("'", ""))
     succeed(done)

@@ -16,9 +16,9 @@ from small_data import small_files
 from fa_cli.backend import NumpyBackend
 from fa_cli.data import DATASETS, Data, Files, Labelled, Setting, images, load_datasets, vectors
 from fa_cli.data import fetch as fetch_module
-from fa_cli.data.by_hand import BY_HAND
 from fa_cli.data.distortions import Distortion
-from fa_cli.data.fetch import MNIST, Source, accept, fetch, idx_array, read_verified
+from fa_cli.data.fetch import Source, accept, fetch, idx_array, read_verified
+from fa_cli.data.mnist import MNIST
 from fa_cli.data.teacher import target_network
 from fa_cli.errors import UserError
 from fa_cli.options import defaults_of
@@ -34,6 +34,7 @@ FITTING = {  # (inputs, outputs, batch_size) of tasks that want certain ones
     "mnist_back_image_synthetic": (784, 10, 10),
     "svhn": (1024, 10, 10),
     "timit": (39, 6, 10),
+    "spoken_digits": (390, 3, 5),
     "digits": (64, 10, 10),
     "teacher": (30, 10, 10),
     "xor": (2, 1, 4),
@@ -62,7 +63,7 @@ def open_dataset(name, seeds=(0, 1), batch_size=None, inputs=None, outputs=None,
     """A dataset, for a network of the sizes that it wants."""
     fits = FITTING.get(name, (20, 10, 10))
     inputs, outputs, size = inputs or fits[0], outputs or fits[1], batch_size or fits[2]
-    data_dir = str(small_files() if name in BY_HAND else DATA)
+    data_dir = str(small_files() if DATASETS[name].by_hand else DATA)
     setting = Setting(list(seeds), inputs, outputs, outputs, size, 20, BACKEND, data_dir, False)
     return DATASETS[name].open(setting, **options_for(name, **options))
 

@@ -7,7 +7,8 @@ import pytest
 from helpers import DATA, needs_mnist, run_here, succeed
 
 from fa_cli.claims.criteria import CRITERIA, load_criteria
-from fa_cli.data.fetch import MNIST, idx_array, read_verified
+from fa_cli.data.fetch import idx_array, read_verified
+from fa_cli.data.mnist import MNIST
 from fa_cli.results.reading import Run, load_run
 
 load_criteria()

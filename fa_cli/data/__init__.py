@@ -7,7 +7,7 @@ There are three: `Endless` synthetic examples, `Fixed` ones that are all shown a
 import hashlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from fa_cli.options import Option, options_of
 from fa_cli.randomness import BLOCK, Blocks, generator
 from fa_cli.registry import Registry, import_all, import_outside
 from fa_cli.signals import ALL, Array
+
+if TYPE_CHECKING:
+    from fa_cli.data.fetch import Source
 
 DATASETS = Registry("dataset", outside="FA_DATASETS")
 PIECE = 1000  # held-out examples evaluated at once
@@ -78,18 +81,25 @@ class Dataset(NamedTuple):
 
     open: Callable[..., Data]
     options: dict[str, Option]
+    fetched: "Source | None"  # the files that are fetched for it
+    by_hand: str  # or where a person gets them, "get it from ..."
 
 
-def dataset(name: str, written_by: Callable | None = None) -> Callable:
+def dataset(
+    name: str,
+    written_by: Callable | None = None,
+    fetched: "Source | None" = None,
+    by_hand: str = "",
+) -> Callable:
     """Decorator that registers a dataset; its options are the arguments after the first.
 
     `written_by`: what says where its examples come from, where that is not the function itself.
-    Raises UserError without a name.
+    `fetched`, `by_hand`: its files, if it has any, as in Dataset. Raises UserError without a name.
     """
     DATASETS.check_name(name)
 
     def register(function: Callable) -> Callable:
-        known = Dataset(function, options_of(function, given=1))
+        known = Dataset(function, options_of(function, given=1), fetched, by_hand)
         DATASETS.add(name, known, written_by or function)
         return function
 

@@ -8,26 +8,29 @@ from pathlib import Path
 
 import numpy as np
 
-from fa_cli.data import Files
+from fa_cli.data import DATASETS, Files
 from fa_cli.errors import UserError, complain
 from fa_cli.results.formats import BAD_CONTENT
-
-BY_HAND = ("mnist_back_image", "svhn", "timit")  # datasets that are so
 
 
 def is_lacking(name: str, data_dir: str) -> bool:
     """Whether a dataset is of such files, and they are not there."""
-    return name in BY_HAND and not (Path(data_dir) / name).is_dir()
+    return bool(DATASETS[name].by_hand) and not (Path(data_dir) / name).is_dir()
 
 
 def must_have(folder: Path, names: Iterable[str], origin: str) -> None:
     """Raise UserError where a file is missing, saying where to get it and where to put it."""
     for name in names:
         if not (folder / name).is_file():
-            raise UserError(
-                f"{folder.name} is not in {folder} ({name} is missing): {origin}; put it there, or "
-                f"type data_dir=DIR if it lies in DIR/{folder.name}"
-            )
+            raise UserError(absent(folder, origin, f" ({name} is missing)"))
+
+
+def absent(folder: Path, origin: str, missing: str = "") -> str:
+    """What is told of a dataset that is not in its folder."""
+    return (
+        f"{folder.name} is not in {folder}{missing}: {origin}; put it there, or type data_dir=DIR "
+        f"if it lies in DIR/{folder.name}"
+    )
 
 
 def check_md5(folder: Path, sums: Mapping[str, str]) -> None:

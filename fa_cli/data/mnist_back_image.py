@@ -9,8 +9,9 @@ from PIL import Image
 
 from fa_cli.data import Files, Setting
 from fa_cli.data.by_hand import converted, must_have
-from fa_cli.data.fetch import MNIST, fetched
+from fa_cli.data.fetch import fetched
 from fa_cli.data.images import images
+from fa_cli.data.mnist import MNIST
 from fa_cli.randomness import generator
 
 ORIGIN = (
@@ -24,7 +25,7 @@ TESTED = 10_000  # of the smaller file
 TEXTURED = 0.05  # sd of a patch, of 0..1, below which it is too smooth to be used
 
 
-@images("mnist_back_image")
+@images("mnist_back_image", by_hand=ORIGIN)
 def mnist_back_image(setting: Setting) -> Files:
     """A person's .amat files; as in Supp. Note 5 the larger set, 50,000, is trained on.
 
@@ -52,7 +53,7 @@ def convert(folder: Path, into: Path) -> None:
         np.save(into / f"{part}_labels.npy", labels.astype(np.uint8))
 
 
-@images("mnist_back_image_synthetic")
+@images("mnist_back_image_synthetic", fetched=MNIST)
 def mnist_back_image_synthetic(setting: Setting) -> Files:
     """MNIST over patches of one photograph that Matplotlib ships: like it, and not it.
 

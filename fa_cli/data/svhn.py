@@ -10,15 +10,16 @@ from fa_cli.data import PIECE, Files, Setting
 from fa_cli.data.by_hand import check_md5, converted, must_have
 from fa_cli.data.images import images
 
-ORIGIN = "get it from http://ufldl.stanford.edu/housenumbers (format 2)"
 MD5 = {
     "train_32x32.mat": "e26dedcc434d2e4c54c9b2d4a06d8373",
     "extra_32x32.mat": "a93ce644f1a588dc4d68dda5feec44a7",
     "test_32x32.mat": "eb5a983be6a315427106f1b164d9cef3",
 }
+SUMS = ", ".join(f"{name} with MD5 {md5}" for name, md5 in MD5.items())
+ORIGIN = f"get it from http://ufldl.stanford.edu/housenumbers (format 2): {SUMS}"
 
 
-@images("svhn")
+@images("svhn", by_hand=ORIGIN)
 def svhn(setting: Setting) -> Files:
     """The digit in the middle of a picture, grey by the mean of its channels. Supp. Note 6.
 
@@ -27,8 +28,7 @@ def svhn(setting: Setting) -> Files:
     """
     folder = Path(setting.data_dir) / "svhn"
     if not (folder / "converted").is_dir():
-        sums = ", ".join(f"{name} with MD5 {md5}" for name, md5 in MD5.items())
-        must_have(folder, MD5, f"{ORIGIN}: {sums}")
+        must_have(folder, MD5, ORIGIN)
     return converted(folder, convert)
 
 

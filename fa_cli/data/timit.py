@@ -9,30 +9,27 @@ from types import ModuleType
 import numpy as np
 
 from fa_cli.data import Files, Setting
-from fa_cli.data.by_hand import converted
+from fa_cli.data.audio import FRAMES, cepstra, librosa
+from fa_cli.data.by_hand import absent, converted
 from fa_cli.data.vectors import vectors
 from fa_cli.errors import UserError
 from fa_cli.results.formats import BAD_CONTENT, read_npz
 
 STOPS = ("b", "d", "g", "p", "t", "k")
 RATE = 16_000  # samples a second
-FRAME = RATE // 100  # samples from one frame to the next: 10 ms
-WINDOW = 25 * RATE // 1000  # samples that a frame sees
 HEADER = 1024  # bytes, of NIST SPHERE
 LATE = RATE // 2  # samples by which labels may outlast a recording of another format
-COEFFICIENTS = 13  # of a frame; with first and second derivatives 39
 ORIGIN = (
-    "get it from the Linguistic Data Consortium (LDC93S1, licensed) and put its folders TRAIN and "
-    "TEST there, or ready vectors as vectors.npz with train (count, 39), train_labels, test and "
-    "test_labels"
+    "get the folders TRAIN and TEST from the Linguistic Data Consortium (LDC93S1, licensed), or "
+    "make vectors.npz with ready vectors, train (count, 39), train_labels, test and test_labels"
 )
 
 
-@vectors("timit")
+@vectors("timit", by_hand=ORIGIN)
 def timit(setting: Setting) -> Files:
     """39 numbers of each 10 ms of a stop consonant, and which of six it is.
 
-    Mel-frequency cepstral coefficients with their first two temporal derivatives. J. S. Garofolo et
+    J. S. Garofolo et
     al., TIMIT acoustic-phonetic continuous speech corpus, LDC93S1, 1993. The dialect sentences
     (SA), which all speakers read, are left out.
     """
@@ -48,7 +45,7 @@ def files_of(folder: Path) -> Files:
     if ready.is_file():
         return of_vectors(ready)
     if not (folder / "converted").is_dir() and not list(utterances(folder, "train")):
-        raise UserError(f"timit is not in {folder}: {ORIGIN}")
+        raise UserError(absent(folder, ORIGIN))
     return converted(folder, convert)
 
 
@@ -81,7 +78,7 @@ def labels_of(recording: Path) -> Path | None:
 
 def convert(folder: Path, into: Path) -> None:
     """Write vectors (count, 39) and labels of all stop consonants."""
-    library = librosa()
+    library = librosa("timit")
     for part in ("train", "test"):
         found = [frames_of(path, library) for path in utterances(folder, part)]
         if not sum(len(labels) for _, labels in found):
@@ -89,17 +86,6 @@ def convert(folder: Path, into: Path) -> None:
         vectors, labels = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
         np.save(into / f"{part}.npy", vectors.astype(np.float32))
         np.save(into / f"{part}_labels.npy", labels)
-
-
-def librosa() -> ModuleType:
-    """The audio library; raises UserError where it is not installed."""
-    try:
-        import librosa  # slow to import, and needed once
-    except ModuleNotFoundError:
-        raise UserError(
-            "dataset=timit needs librosa for recordings: type `pip install 'fa-run[audio]'`"
-        ) from None
-    return librosa
 
 
 def frames_of(recording: Path, library: ModuleType) -> tuple[np.ndarray, np.ndarray]:
@@ -117,13 +103,9 @@ def frames(recording: Path, library: ModuleType) -> tuple[np.ndarray, np.ndarray
     said = re.search(rb"sample_count -i (\d+)", content[:HEADER])
     if said and len(sound) < int(said[1]):
         raise ValueError(f"{len(sound)} of {int(said[1])} samples are there")
-    cepstrum = library.feature.mfcc(
-        y=sound, sr=RATE, n_mfcc=COEFFICIENTS, hop_length=FRAME, win_length=WINDOW, n_fft=512
-    )
-    derivatives = [library.feature.delta(cepstrum, order=order, mode="nearest") for order in (1, 2)]
-    vectors = np.concatenate([cepstrum, *derivatives]).T
+    vectors = cepstra(sound, RATE, library)
     which = np.full(len(vectors), -1)
-    middles = FRAME * np.arange(len(vectors))
+    middles = RATE // FRAMES * np.arange(len(vectors))
     labels = labels_of(recording)
     assert labels is not None  # as `utterances` has it
     for line in labels.read_text().splitlines():

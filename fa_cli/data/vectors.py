@@ -5,7 +5,7 @@ setting that returns them as `Files`; how they are shown is the same for all.
 """
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -17,14 +17,17 @@ from fa_cli.signals import Array
 Codes = Annotated[Pair, Words("values of the wrong and of the right class")]
 
 
-def vectors(name: str) -> Callable:
-    """Decorator that registers a function (setting) -> Files as a dataset of vectors."""
+def vectors(name: str, **files: Any) -> Callable:
+    """Decorator that registers a function (setting) -> Files as a dataset of vectors.
+
+    `files`: where its files come from, as `dataset` takes it.
+    """
 
     def register(files_of: Callable[[Setting], Files]) -> Callable:
         def open_vectors(setting: Setting, targets: Codes, validation: Validation) -> Labelled:
             return shown(setting, files_of(setting), targets, validation)
 
-        dataset(name, files_of)(open_vectors)
+        dataset(name, files_of, **files)(open_vectors)
         return files_of
 
     return register
