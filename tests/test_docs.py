@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import hydra
+import pandas as pd
 import pytest
 from helpers import run_command, run_here, succeed
 
@@ -20,6 +21,14 @@ DOCS = ROOT / "docs"
 PAGES = sorted(path.name for path in DOCS.glob("*.md"))
 MADE = {"keys.md": reference.keys_page, "metrics.md": reference.metrics_page}
 ELSEWHERE = {"clusters.md", "performance.md", "design.md"}  # of other machines, of other tests
+PAPER = ROOT / "outputs" / "paper"
+FOUND = {  # results that README tells: label: run, digits
+    "backprop": ("fig3_mnist/rule=bp", 2),
+    "feedback alignment, rates as for backprop": ("fig3_mnist/rule=fa", 2),
+    "shallow": ("fig3_mnist/rule=shallow", 1),
+    "backprop, small rate": ("fig3_small_rate/rule=bp", 2),
+    "feedback alignment, the same small rate": ("fig3_small_rate/rule=fa", 2),
+}
 PLUGINS = {"slurm": "submitit", "cores": "joblib", "ray_cores": "ray"}
 FENCE = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```$", re.S | re.M)
 
@@ -138,3 +147,17 @@ if __name__ == "__main__":
     composing.register()
     for name, make in MADE.items():
         (DOCS / name).write_text(make())
+
+
+@pytest.mark.skipif(not PAPER.is_dir(), reason="the reference results are not here")
+def test_readme_has_the_numbers_of_the_reference_results():
+    """How many claims have which verdict, and its table of test errors."""
+    text = " ".join((ROOT / "README.md").read_text().split())
+    verdicts = pd.read_csv(PAPER / "report.csv")["verdict"]
+    counts = [(verdicts == word).sum() for word in ("reproduced", "close", "not reproduced")]
+    told = "Of {} claims, {} are reproduced, {} are close, {} are not, and {} are not run"
+    assert told.format(len(verdicts), *counts, (verdicts == "not run").sum()) in text
+    for label, (run, digits) in FOUND.items():
+        summary = pd.read_csv(PAPER / run / "summary.csv", index_col="metric")
+        mean, sd = summary.loc["test_error", ["mean", "sd"]]
+        assert f"| {label} | {mean:.{digits}f} ± {sd:.{digits}f} % |" in text
