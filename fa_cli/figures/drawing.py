@@ -163,8 +163,11 @@ def error_curves(axes: Axes, runs: Mapping[str, Run]) -> None:
     """
     shown = looks(runs)
     axes.axhline(CHANCE, color="0.7", linestyle=":", linewidth=1)
-    for rule, run in runs.items():
-        end_label(axes, *mean_band(axes, run, shown[rule], "test_error"), shown[rule].colour)
+    ends = [
+        (*mean_band(axes, run, shown[rule], "test_error"), shown[rule].colour)
+        for rule, run in runs.items()
+    ]
+    end_labels(axes, ends)
     axes.set(yscale="log", xlabel=EPOCHS, ylabel="Error on test set (%)")
     axes.set(xlim=(0, None), ylim=(1, 100))
     axes.set_yticks(PERCENT, labels=map(str, PERCENT))
@@ -185,14 +188,18 @@ def paper_mark(axes: Axes, place: float, value: float, colour: str) -> None:
     axes.plot([place], [value], marker="<", color=colour, markersize=4, **beside)
 
 
-def end_label(axes: Axes, x: float, error: float, colour: str) -> None:
-    """What a curve ends with, beside it; levels that others have taken are left free."""
-    taken = [text.get_position()[1] for text in axes.texts]
-    place = error
-    while any(abs(np.log(place / other)) < LINE for other in taken):
-        place *= np.exp(LINE if error >= min(taken) else -LINE)
-    style = {"color": colour, "fontsize": 7, "va": "center", "clip_on": False}
-    axes.text(1.02 * x, place, f"{error:.3g} %", **style)
+def end_labels(axes: Axes, ends: Iterable[tuple[float, float, str]]) -> None:
+    """What curves end with, beside them: of each x, error and colour, in the order of the errors.
+
+    They are a line apart at least: halfway between as low and as high as the others let them be.
+    """
+    ends = sorted(ends, key=lambda end: end[1])
+    lines = LINE * np.arange(len(ends))
+    free = np.log([error for _, error, _ in ends]) - lines
+    high, low = np.maximum.accumulate(free), np.minimum.accumulate(free[::-1])[::-1]
+    style = {"fontsize": 7, "va": "center", "clip_on": False}
+    for (x, error, colour), place in zip(ends, np.exp((low + high) / 2 + lines), strict=True):
+        axes.text(1.02 * x, place, f"{error:.3g} %", color=colour, **style)
 
 
 def with_angles(runs: Mapping[str, Run], experiment: Path) -> dict[str, Run]:

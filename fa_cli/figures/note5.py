@@ -10,7 +10,7 @@ from fa_cli.figures.drawing import (
     EPOCHS,
     PERCENT,
     Look,
-    end_label,
+    end_labels,
     legend,
     letter,
     looks,
@@ -49,10 +49,10 @@ def note5(results: Path) -> Figure:
     runs = by_rule(find_runs(results, "note5_tanh"))
     drawing, (left, middle, right) = panels((10.5, 3.2), columns=3)
     shown = looks(runs)
-    for rule, run in runs.items():
-        draw(left, run, shown[rule], PAPER.get(rule))
-    if "fa" in runs:
-        draw(middle, runs["fa"], PLAIN, PAPER["fa"])
+    ends = {
+        left: [draw(left, run, shown[rule], PAPER.get(rule)) for rule, run in runs.items()],
+        middle: [draw(middle, runs["fa"], PLAIN, PAPER["fa"])] if "fa" in runs else [],
+    }
     places = {"bp": left, "fa": middle}
     for experiment, variants in VARIANTS.items():
         try:
@@ -61,10 +61,11 @@ def note5(results: Path) -> Figure:
             continue
         for rule, (look, paper) in variants.items():
             if rule in found:
-                draw(places[rule], found[rule], look, paper)
+                ends[places[rule]].append(draw(places[rule], found[rule], look, paper))
     for axes, name in ((left, "a"), (middle, "b"), (right, "c")):
         letter(axes, name)
-    for axes in (left, middle):
+    for axes, some in ends.items():
+        end_labels(axes, some)
         axes.set(yscale="log", xlabel=EPOCHS, ylabel="Error on test set (%)", xlim=(0, None))
         axes.set_ylim(0.4, 20)
         axes.set_yticks([0.5, *PERCENT[:-2]], labels=["0.5", *map(str, PERCENT[:-2])])
@@ -77,8 +78,8 @@ def note5(results: Path) -> Figure:
     return drawing
 
 
-def draw(axes: Axes, run: Run, look: Look, paper: float | None) -> None:
-    """The error of a run with its s.d., its last value, and a mark for the paper's."""
-    end_label(axes, *mean_band(axes, run, look, "test_error"), look.colour)
+def draw(axes: Axes, run: Run, look: Look, paper: float | None) -> tuple[float, float, str]:
+    """The error of a run with its s.d., and a mark for the paper's; returns what is its end."""
     if paper is not None:
         paper_mark(axes, 1.12, paper, look.colour)
+    return *mean_band(axes, run, look, "test_error"), look.colour
