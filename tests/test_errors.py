@@ -98,7 +98,7 @@ MISTAKES += [  # what nobody types; the culprit is enough
     (["plot", "results=[1]"], "results=[1]", "results=DIR"),
     (["report", "results=[1]"], "results=[1]", "results=DIR"),
     (["runs", "results=[1]"], "results=[1]", "results=DIR"),
-    (["data", "names=5"], "names=5", ""),
+    (["data", "names=5"], "no dataset called '5' has files", "mnist"),
     (["data", "names=[5]"], "5", "mnist"),
     (["rule.feedback_scale=inf"], "rule.feedback_scale=inf", "finite numbers"),
     (["fetch=maybe"], "fetch=maybe", "true or false"),
