@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import numpy as np
 import threadpoolctl
 
 from fa_cli.errors import UserError, complain
-from fa_cli.options import Count, Option, Whole, Words, options_of
+from fa_cli.options import Count, Whole, Words
 from fa_cli.registry import Registry
 from fa_cli.signals import ALL, Array
 
@@ -72,23 +72,6 @@ def blas_routine(name: str) -> Callable:
     python.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
     address = python.PyCapsule_GetPointer(capsule, python.PyCapsule_GetName(capsule))
     return ctypes.CFUNCTYPE(None)(address)
-
-
-class Kind(NamedTuple):
-    """A kind of backend, and the options that its YAML file sets."""
-
-    build: Callable[..., "Backend"]  # (dtype, **options); UserError where it does not work here
-    options: dict[str, Option]
-
-
-def backend(name: str) -> Callable:
-    """Decorator that registers a class as a backend; options are its arguments after the dtype."""
-
-    def register(kind: type) -> type:
-        BACKENDS.add(name, Kind(kind, options_of(kind, given=1)), kind)
-        return kind
-
-    return register
 
 
 class Backend:
@@ -155,7 +138,7 @@ class Backend:
         return "cpu"
 
 
-@backend("numpy")
+@BACKENDS.builder("numpy")
 class NumpyBackend(Backend):
     """NumPy, with the seeds of large networks spread over the cores, weights updated inside BLAS.
 
@@ -306,7 +289,7 @@ def as_blas_wants(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return x if fits else np.ascontiguousarray(x, dtype)
 
 
-@backend("cupy")
+@BACKENDS.builder("cupy")
 class CupyBackend(Backend):
     """CuPy on one NVIDIA GPU."""
 

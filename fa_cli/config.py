@@ -176,12 +176,10 @@ def check_whose(group: str, name: str, given: Mapping, allowed: Collection[str])
 
 def options_allowed(plain: Mapping) -> dict[str, dict[str, Option]]:
     """The options of a run's parts by group: those of a rule include those of its phases' rules."""
-    of_rules: dict[str, Option] = {}
+    found = {group: parts.find(name_in(plain, group)).options for group, parts in PARTS.items()}
     for name in rules_of(plain):
-        of_rules |= RULES.find(name).options
-    others = {group: parts for group, parts in PARTS.items() if group != "rule"}
-    found = {group: parts.find(name_in(plain, group)).options for group, parts in others.items()}
-    return {**found, "rule": of_rules}
+        found["rule"] = found["rule"] | RULES.find(name).options
+    return found
 
 
 def option_defaults(plain: Mapping) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from rich.table import Table
 from fa_cli import tally, terminal
 from fa_cli.backend import usable_cores
 from fa_cli.claims.report import read_claims
-from fa_cli.data import load_datasets
 from fa_cli.data.by_hand import is_lacking
 from fa_cli.data.fetch import data_folder, having_files
 from fa_cli.errors import Stopped, UserError, complain, suggest
@@ -51,7 +50,6 @@ def train_paper(cfg: DictConfig) -> None:
 
     Raises UserError for an unknown part, and in the end where some could not be made.
     """
-    load_datasets()
     outputs, data_dir = folder_of("outputs", cfg.outputs), data_folder(cfg.data_dir)
     images, only_list = (true_or_false(key, cfg[key]) for key in ("images", "list"))
     wanted = chosen(parts_of(read_claims()), listed(cfg.parts), images)

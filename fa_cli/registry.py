@@ -10,9 +10,17 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from fa_cli.errors import UserError, suggest
+from fa_cli.options import Option, options_of
+
+
+class Kind(NamedTuple):
+    """What builds a part out of one thing that the program gives, and the options YAML sets."""
+
+    build: Callable[..., Any]
+    options: dict[str, Option]
 
 
 class Registry(dict):
@@ -32,6 +40,15 @@ class Registry(dict):
         def store(part):
             self.add(name, part, part)
             return part
+
+        return store
+
+    def builder(self, name: str) -> Callable:
+        """Decorator that stores a builder as a Kind; options are its arguments after the first."""
+
+        def store(build):
+            self.add(name, Kind(build, options_of(build, given=1)), build)
+            return build
 
         return store
 

@@ -143,12 +143,6 @@ def test_every_page_is_in_the_site():
     assert sorted(re.findall(r": (\S+\.md)", nav)) == PAGES
 
 
-if __name__ == "__main__":
-    composing.register()
-    for name, make in MADE.items():
-        (DOCS / name).write_text(make())
-
-
 @pytest.mark.skipif(not PAPER.is_dir(), reason="the reference results are not here")
 def test_readme_has_the_numbers_of_the_reference_results():
     """How many claims have which verdict, and its table of test errors."""
@@ -161,3 +155,9 @@ def test_readme_has_the_numbers_of_the_reference_results():
         summary = pd.read_csv(PAPER / run / "summary.csv", index_col="metric")
         mean, sd = summary.loc["test_error", ["mean", "sd"]]
         assert f"| {label} | {mean:.{digits}f} ± {sd:.{digits}f} % |" in text
+
+
+if __name__ == "__main__":
+    composing.register()
+    for name, make in MADE.items():
+        (DOCS / name).write_text(make())

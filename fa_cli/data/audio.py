@@ -1,10 +1,14 @@
 """What a network is shown of sound: 39 numbers of each 10 ms, as in Supp. Note 7."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
 from fa_cli.errors import UserError
+from fa_cli.results.formats import BAD_CONTENT
 
 FRAMES = 100  # a second
 WINDOW = 25  # ms that a frame sees, of 32 ms that are transformed
@@ -20,6 +24,15 @@ def librosa(dataset: str) -> ModuleType:
             f"dataset={dataset} needs librosa for recordings: type `pip install 'fa-run[audio]'`"
         ) from None
     return librosa
+
+
+@contextmanager
+def naming(recording: Path) -> Iterator[None]:
+    """Raise ValueError that names a recording which is found to be damaged."""
+    try:
+        yield
+    except BAD_CONTENT as error:
+        raise ValueError(f"{recording}: {error}") from None
 
 
 def cepstra(sound: np.ndarray, rate: int, library: ModuleType) -> np.ndarray:

@@ -10,11 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from fa_cli.data import Files, Setting
-from fa_cli.data.audio import FRAMES, cepstra, librosa
+from fa_cli.data.audio import FRAMES, cepstra, librosa, naming
 from fa_cli.data.by_hand import absent, converted
 from fa_cli.data.vectors import vectors
 from fa_cli.errors import UserError
-from fa_cli.results.formats import BAD_CONTENT
 
 RATE = 8_000  # samples a second
 PARTS = 10  # of a recording, the frames of each of which are averaged
@@ -54,9 +53,9 @@ def recordings(folder: Path) -> Iterator[Recording]:
 
 def convert(folder: Path, into: Path) -> None:
     """Write vectors (count, 390) and labels of all recordings."""
-    library = librosa("spoken_digits")
+    library, found = librosa("spoken_digits"), list(recordings(folder))
     for part, tested in (("train", False), ("test", True)):
-        chosen = [one for one in recordings(folder) if (one.number < TESTED) == tested]
+        chosen = [one for one in found if (one.number < TESTED) == tested]
         if not chosen:
             raise UserError(f"{folder} has no recordings for {part}: {ORIGIN}")
         made = [vector_of(one.path, library) for one in chosen]
@@ -68,13 +67,11 @@ def vector_of(path: Path, library: ModuleType) -> np.ndarray:
     """The 390 numbers of a recording; raises ValueError that names one which is damaged."""
     content = path.read_bytes()
     announced = 8 + int.from_bytes(content[4:8], "little")  # by the header of a WAV file
-    try:
+    with naming(path):
         if len(content) < announced:
             raise ValueError(f"{len(content)} of {announced} bytes are there")
         sound, _ = library.load(io.BytesIO(content), sr=RATE)
         if len(sound) < PARTS * RATE // FRAMES:
             raise ValueError(f"it is shorter than {PARTS / FRAMES:g} s")
         frames = cepstra(sound, RATE, library)
-    except BAD_CONTENT as error:
-        raise ValueError(f"{path}: {error}") from None
     return np.concatenate([part.mean(axis=0) for part in np.array_split(frames, PARTS)])

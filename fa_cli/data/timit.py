@@ -9,11 +9,11 @@ from types import ModuleType
 import numpy as np
 
 from fa_cli.data import Files, Setting
-from fa_cli.data.audio import FRAMES, cepstra, librosa
+from fa_cli.data.audio import FRAMES, cepstra, librosa, naming
 from fa_cli.data.by_hand import absent, converted
 from fa_cli.data.vectors import vectors
 from fa_cli.errors import UserError
-from fa_cli.results.formats import BAD_CONTENT, read_npz
+from fa_cli.results.formats import read_npz
 
 STOPS = ("b", "d", "g", "p", "t", "k")
 RATE = 16_000  # samples a second
@@ -80,7 +80,7 @@ def convert(folder: Path, into: Path) -> None:
     """Write vectors (count, 39) and labels of all stop consonants."""
     library = librosa("timit")
     for part in ("train", "test"):
-        found = [frames_of(path, library) for path in utterances(folder, part)]
+        found = [frames(path, library) for path in utterances(folder, part)]
         if not sum(len(labels) for _, labels in found):
             raise UserError(f"{folder} has no stop consonants in {part.upper()}: {ORIGIN}")
         vectors, labels = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
@@ -88,16 +88,17 @@ def convert(folder: Path, into: Path) -> None:
         np.save(into / f"{part}_labels.npy", labels)
 
 
-def frames_of(recording: Path, library: ModuleType) -> tuple[np.ndarray, np.ndarray]:
-    """As `frames`; raises ValueError that names a recording which is damaged."""
-    try:
-        return frames(recording, library)
-    except BAD_CONTENT as error:
-        raise ValueError(f"{recording}: {error}") from None
-
-
 def frames(recording: Path, library: ModuleType) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors (count, 39) and labels of the 10 ms frames whose middle is in a stop consonant."""
+    """Vectors (count, 39) and labels of the 10 ms frames whose middle is in a stop consonant.
+
+    Raises ValueError that names a recording which is damaged.
+    """
+    with naming(recording):
+        return frames_in(recording, library)
+
+
+def frames_in(recording: Path, library: ModuleType) -> tuple[np.ndarray, np.ndarray]:
+    """The same, without its name in errors."""
     content = recording.read_bytes()
     sound, _ = library.load(io.BytesIO(content), sr=RATE)
     said = re.search(rb"sample_count -i (\d+)", content[:HEADER])

@@ -11,11 +11,10 @@ An image is given as [channels, height, width]; a number is a dense layer of so 
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from fa_cli import options
 from fa_cli.errors import UserError
-from fa_cli.options import Option, options_of
 from fa_cli.registry import Registry, import_all
 from fa_cli.signals import Array
 
@@ -80,21 +79,9 @@ class Layer(Protocol):
         """The same for b, as `reverse` has it: feedback that learns."""
 
 
-class Kind(NamedTuple):
-    """A kind of layer: `build(extent below, **options)`, and the options that YAML sets."""
-
-    build: Callable[..., Layer]
-    options: dict[str, Option]
-
-
 def layer(name: str) -> Callable:
     """Decorator that registers a function (extent below, **options) -> Layer under `name`."""
-
-    def register(build: Callable) -> Callable:
-        LAYERS.add(name, Kind(build, options_of(build, given=1)), build)
-        return build
-
-    return register
+    return LAYERS.builder(name)
 
 
 def build_layers(key: str, entries: Any) -> list[Layer]:
